@@ -1,0 +1,1 @@
+"""Sound → features → embedding → blend → sound. Knows nothing of wavetables."""

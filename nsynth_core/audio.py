@@ -1,0 +1,100 @@
+"""Sound: samples and their rate; reading, writing, resampling."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from nsynth_core.errors import UserError
+from nsynth_core.files import atomic
+
+Floats = NDArray[np.float32]
+
+MIN_RATE, MAX_RATE = 1000, 768_000
+MAX_CHANNELS = 64
+MAX_SECONDS = 600.0
+SILENCE = 1e-5  # -100 dBFS: below the dither of a 16-bit recording
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Audio: `samples` float32 (n, channels), nominally within +-1, at `rate` Hz."""
+
+    samples: Floats
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    @property
+    def channels(self) -> int:
+        return int(self.samples.shape[1])
+
+    def mid(self) -> Floats:
+        """The mean of all channels, (n,). Where the channels cancel (one is the other inverted), the loudest channel."""
+        mid = self.samples.mean(1)
+        power = (self.samples.astype(np.float64) ** 2).mean(0)
+        if float((mid.astype(np.float64) ** 2).mean()) < 0.05 * float(power.max()):
+            return np.ascontiguousarray(self.samples[:, int(power.argmax())])
+        return mid
+
+
+def read(path: str | os.PathLike[str]) -> Sound:
+    """Read any file libsndfile reads. Raises UserError: missing, not audio, empty, silent, NaN, absurd rate or channels."""
+    name = Path(path)
+    if not name.exists():
+        raise UserError(f"{name}: no such file")
+    if name.is_dir():
+        raise UserError(f"{name} is a folder; a sound file is needed here")
+    try:
+        with soundfile.SoundFile(name) as file:
+            rate, channels, declared = file.samplerate, file.channels, file.frames
+            if not MIN_RATE <= rate <= MAX_RATE:
+                raise UserError(f"{name}: sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz; resample it first")
+            if channels > MAX_CHANNELS:
+                raise UserError(f"{name}: {channels} channels; export it as mono or stereo first")
+            if declared > MAX_SECONDS * rate:
+                raise UserError(f"{name}: longer than {MAX_SECONDS:.0f} s; cut out the note first")
+            samples = file.read(dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError) as error:
+        why = "the file is empty" if name.stat().st_size == 0 else str(error).split(":")[-1].strip().rstrip(".")
+        raise UserError(f"{name}: not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3") from error
+    if len(samples) < 2:
+        raise UserError(f"{name}: {len(samples)} samples of sound; at least three periods of a note are needed")
+    if not np.isfinite(samples).all():
+        raise UserError(f"{name}: holds NaN or infinite samples; export it again")
+    if float(np.abs(samples).max()) < SILENCE:
+        raise UserError(f"{name}: silent (peak below -100 dBFS)")
+    return Sound(samples, rate)
+
+
+def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subtype: str | None = None) -> None:
+    """Write `sound` in the format of the path's suffix, atomically. WAV, AIFF and FLAC default to 24 bit.
+
+    Peaks above full scale are an error of the caller: levels are set before. Raises UserError when it cannot be written.
+    """
+    name = Path(path)
+    kind = name.suffix.lstrip(".").upper().replace("AIF", "AIFF").replace("AIFFF", "AIFF")
+    if kind not in soundfile.available_formats():
+        raise UserError(f"{name}: cannot write '{name.suffix}' files; end the name in .wav, .flac, .aiff or .ogg")
+    wanted = subtype or ("PCM_24" if kind in {"WAV", "AIFF", "FLAC"} else None)
+    with atomic(name, force) as temporary:
+        try:
+            soundfile.write(temporary, sound.samples, sound.rate, format=kind, subtype=wanted)
+        except soundfile.LibsndfileError as error:
+            raise UserError(f"{name}: cannot be written: {error}") from error
+
+
+def resample(sound: Sound, rate: int) -> Sound:
+    """`sound` at `rate` Hz (soxr, very high quality: flat to 0.91 of the lower Nyquist)."""
+    if sound.rate == rate:
+        return sound
+    samples = soxr.resample(sound.samples, sound.rate, rate, quality="VHQ")
+    return Sound(np.ascontiguousarray(samples, dtype=np.float32), rate)

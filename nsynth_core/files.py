@@ -1,0 +1,42 @@
+"""Files appear whole or not at all, and never in the place of another unasked."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nsynth_core.errors import UserError
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Raise UserError when `path` exists and `force` is false. Call before long work, so that it fails early."""
+    if path.exists() and not force:
+        raise UserError(f"{path} exists already; choose another -o or add --force")
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; on success it is renamed to `path`, on failure removed.
+
+    Missing parent folders are made. Raises UserError when the place cannot be written or `path` exists (unless `force`).
+    """
+    target = Path(path)
+    check_free(target, force)
+    # the suffix is kept: libsndfile and others choose the format by it
+    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror}; choose another -o") from error
+    try:
+        yield temporary
+        check_free(target, force)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
