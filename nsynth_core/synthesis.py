@@ -1,0 +1,175 @@
+"""Features → Sound, Features → single cycles. Partials start in sine phase, so cycles of any two frames add up."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats, Sound
+from nsynth_core.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
+
+AUDIBLE_DB = -110.0
+NOISE_SEED = 20170406
+
+
+def render(features: Features, rate: int) -> Sound:
+    """Stereo `Sound` of `features` at `rate` Hz: partials below min(TOP_HZ, 0.49 rate), plus noise. The level is kept."""
+    hop = rate // FRAME_RATE
+    length = round((features.frames - 1) * rate / FRAME_RATE)
+    top = min(TOP_HZ, 0.49 * rate)
+    amplitudes = stereo_amplitudes(features, top)
+    if np.ptp(features.f0_hz) < 1e-4 * float(features.f0_hz.mean()) and rate % FRAME_RATE == 0:
+        tonal = _steady(amplitudes, float(features.f0_hz[0]), rate, hop)
+    else:
+        tonal = _moving(amplitudes, features.f0_hz, rate, length)
+    samples = tonal[:length] + _noise(features, rate)[:length]
+    return Sound(np.ascontiguousarray(samples, dtype=np.float32), rate)
+
+
+def cycles(features: Features, size: int = 2048) -> Floats:
+    """One mono cycle of `size` samples for each frame, (T, size): every partial below TOP_HZ and size / 2, in sine phase."""
+    number = np.arange(1, min(features.partials_db.shape[1], size // 2 - 1) + 1)
+    amplitude = _amplitude(features.partials_db[:, : len(number)])
+    amplitude *= number * features.f0_hz[:, None] <= TOP_HZ
+    spectrum = np.zeros((features.frames, size // 2 + 1), dtype=np.complex64)
+    spectrum[:, number] = amplitude * (-0.5j * size)
+    return np.asarray(np.fft.irfft(spectrum, size, axis=1), dtype=np.float32)
+
+
+def stereo_amplitudes(features: Features, top_hz: float) -> NDArray[np.complex64]:
+    """(2, T, K) complex amplitudes of the partials for left and right.
+
+    Two equal sinusoids with a phase difference d correlate by cos(d); so a band's inter-channel correlation r is a
+    difference of arccos(r), its sign alternating irregularly from partial to partial.
+    """
+    number = np.arange(1, features.partials_db.shape[1] + 1)
+    hz = number * features.f0_hz[:, None]
+    used = int(max(1, (hz.min(0) <= top_hz).sum()))
+    number, hz = number[:used], hz[:, :used]
+    amplitude = _amplitude(features.partials_db[:, :used]) * (hz <= top_hz)
+    if not features.balance_db.any() and (features.correlation >= 1).all():
+        return np.broadcast_to(amplitude.astype(np.complex64), (2, *amplitude.shape))
+    balance = _at_hz(features.balance_db, hz)
+    half_angle = np.arccos(np.clip(_at_hz(features.correlation, hz), -1, 1)) / 2
+    sign = np.where((number * 0.6180339887) % 1 < 0.5, 1, -1)
+    left, right = channel_gains(balance)
+    turn = np.exp(1j * sign * half_angle)
+    return np.stack([amplitude * left * turn, amplitude * right * np.conj(turn)]).astype(np.complex64)
+
+
+def channel_gains(balance_db: Floats) -> tuple[Floats, Floats]:
+    """Left and right gains of a balance; the mean power of the two is 1."""
+    ratio = 10.0 ** (balance_db / 10)
+    return np.sqrt(2 / (1 + ratio)), np.sqrt(2 * ratio / (1 + ratio))
+
+
+def _amplitude(db: Floats) -> Floats:
+    return np.where(db > AUDIBLE_DB, np.sqrt(2) * 10.0 ** (db / 20), 0).astype(np.float32)
+
+
+def _at_hz(bands: Floats, hz: Floats) -> Floats:
+    """Band values (T, B) read at frequencies (T, K): constant within a band, as they were measured."""
+    band = np.clip(np.searchsorted(band_edges(), hz) - 1, 0, NOISE_BANDS - 1)
+    return np.take_along_axis(bands, band, 1)
+
+
+def _steady(amplitudes: NDArray[np.complex64], f0: float, rate: int, hop: int) -> Floats:
+    """At a constant pitch all frames share one set of oscillators: rendering is a matrix product, exact to float32.
+
+    Frame i covers [-hop, hop) around its centre under a triangle, so neighbours crossfade linearly.
+    """
+    _, frames, partials = amplitudes.shape
+    number = np.arange(1, partials + 1)
+    step = (np.outer(number, np.arange(-hop, hop)) * (f0 / rate)) % 1.0
+    triangle = 1 - np.abs(np.arange(-hop, hop)) / hop
+    oscillators = np.exp(2j * np.pi * step) * triangle
+    basis = np.concatenate([oscillators.imag, oscillators.real]).astype(np.float32)
+    start = (np.outer(np.arange(frames) * hop, number) * (f0 / rate)) % 1.0
+    turned = amplitudes * np.exp(2j * np.pi * start).astype(np.complex64)
+    blocks = np.concatenate([turned.real, turned.imag], axis=2).reshape(2 * frames, -1) @ basis
+    blocks = blocks.reshape(2, frames, 2, hop)
+    out = blocks[:, :, 1]
+    out[:, :-1] += blocks[:, 1:, 0]
+    return out.reshape(2, -1).T
+
+
+def _moving(amplitudes: NDArray[np.complex64], f0: Floats, rate: int, length: int) -> Floats:
+    """A moving pitch reads single cycles as a table: 4-point Lagrange on cycles oversampled at least eight times."""
+    _, frames, partials = amplitudes.shape
+    size = max(2048, 1 << int(np.ceil(np.log2(16 * partials))))
+    time = np.arange(length) * (FRAME_RATE / rate)
+    hz = np.exp(np.interp(time, np.arange(frames), np.log(f0)))
+    phase = np.concatenate([[0.0], np.cumsum(hz / rate)[:-1]]) % 1.0
+    out = np.empty((length, 2), dtype=np.float32)
+    per_block = 50
+    for i in range(0, frames - 1, per_block):
+        last = min(i + per_block, frames - 1)
+        span = slice(int(np.ceil(i * rate / FRAME_RATE)), min(length, int(np.ceil(last * rate / FRAME_RATE))))
+        if last == frames - 1:
+            span = slice(span.start, length)
+        spectrum = np.zeros((2, last - i + 1, size // 2 + 1), dtype=np.complex64)
+        spectrum[..., 1 : partials + 1] = amplitudes[:, i : last + 1] * (-0.5j * size)
+        tables = np.fft.irfft(spectrum, size, axis=2).astype(np.float32)
+        tables = np.concatenate([tables[..., -1:], tables, tables[..., :2]], axis=2)
+        row = np.minimum(time[span].astype(np.int64), last - 1)
+        fade = (time[span] - row).astype(np.float32)
+        position = phase[span] * size
+        whole = position.astype(np.int64)
+        x = (position - whole).astype(np.float32)
+        taps = (-x * (x - 1) * (x - 2) / 6, (x + 1) * (x - 1) * (x - 2) / 2,
+                -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6)
+        width = size + 3
+        flat = tables.reshape(2, -1)
+        index = (row - i) * width + whole
+        for c in range(2):
+            value = sum(
+                tap * ((1 - fade) * flat[c, index + k] + fade * flat[c, index + width + k]) for k, tap in enumerate(taps)
+            )
+            out[span, c] = value
+    return out
+
+
+@lru_cache(maxsize=4)
+def _white(frames: int, bins: int) -> NDArray[np.complex64]:
+    """Two independent white spectra. One seed for all sounds: the noise of neighbouring mixes is the same noise."""
+    rng = np.random.default_rng(NOISE_SEED)
+    parts = rng.standard_normal((frames, 2, bins, 2), dtype=np.float32)
+    return np.asarray(parts.view(np.complex64)[..., 0].transpose(1, 0, 2))
+
+
+def _noise(features: Features, rate: int) -> Floats:
+    """Noise of the bands' levels: white spectra shaped and overlapped under a sine window (constant power)."""
+    hop = rate // FRAME_RATE
+    size = 2 * hop
+    bins = hop + 1
+    length = round((features.frames - 1) * rate / FRAME_RATE) + 2 * size
+    out = np.zeros((length, 2), dtype=np.float32)
+    if float(features.noise_db.max()) <= FLOOR_DB + 20:
+        return out
+    # share of each band's power that falls to each bin
+    half = rate / size / 2
+    centre = np.fft.rfftfreq(size, 1 / rate)
+    edges = band_edges()
+    overlap = np.minimum(edges[1:, None], centre + half) - np.maximum(edges[:-1, None], centre - half)
+    share = np.maximum(overlap, 0)
+    share = (share / np.maximum(share.sum(1, keepdims=True), 1e-9)).astype(np.float32)
+    power = 10.0 ** (features.noise_db / 10) * (features.noise_db > FLOOR_DB + 20)
+    left, right = channel_gains(features.balance_db)
+    angle = np.arccos(np.clip(features.correlation, -1, 1)) / 2
+    # |X|^2 summed over both halves of the spectrum is size^2 times the mean square; a bin's two parts have variance 1 each
+    scale = size / 2
+    one, two = _white(features.frames, bins)
+    window = np.sin(np.pi * (np.arange(size) + 0.5) / size).astype(np.float32)
+    for c, (gain, sign) in enumerate(((left, 1), (right, -1))):
+        first = scale * np.sqrt((power * (gain * np.cos(angle)) ** 2).astype(np.float32) @ share)
+        second = scale * np.sqrt((power * (gain * np.sin(angle)) ** 2).astype(np.float32) @ share)
+        shaped = np.fft.irfft(one * first + sign * two * second, size, axis=1).astype(np.float32) * window
+        blocks = shaped.reshape(features.frames, 2, hop)
+        flat = np.zeros((features.frames + 1, hop), dtype=np.float32)
+        flat[:-1] += blocks[:, 0]
+        flat[1:] += blocks[:, 1]
+        centred = flat.reshape(-1)[hop:]
+        out[: len(centred), c] = centred[:length]
+    return out
