@@ -1,0 +1,127 @@
+"""Notes of SoundFont presets, rendered in the process by FluidSynth: float, stereo, no reverb, no chorus."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nsynth_core.audio import Floats, Sound
+from nsynth_core.errors import UserError
+
+TAIL_SECONDS = 0.7
+GAIN = 0.75  # the loudest note of both soundfonts (velocity 127) peaks below full scale
+BLOCK = 64  # FluidSynth renders in blocks of this many samples; notes start on a block
+
+FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
+PACKAGES = {
+    "FluidR3_GM.sf2": "fluid-soundfont-gm",
+    "MuseScore_General.sf3": "musescore-general-soundfont",
+}
+
+
+def find_soundfont(file: str, folder: Path | None = None) -> Path:
+    """The path of soundfont `file` in `folder`, or else where distributions put it. Raises UserError when missing."""
+    for place in (folder,) if folder else FOLDERS:
+        path = place / file
+        if path.is_file():
+            return path
+    where = f"not in {folder}" if folder else "not installed"
+    raise UserError(f"{file}: {where}; install the Debian package {PACKAGES[file]} or give --soundfonts DIR")
+
+
+@lru_cache(maxsize=4)
+def _library() -> tuple[Any, Any, Any]:
+    try:
+        import fluidsynth
+    except ImportError as error:
+        raise UserError(
+            f"FluidSynth is missing ({error}); install the Debian package libfluidsynth3 and pip install pyfluidsynth"
+        ) from error
+    pointer, number = ctypes.c_void_p, ctypes.c_int
+    # pyfluidsynth binds the 16-bit writer only
+    write = fluidsynth.cfunc(
+        "fluid_synth_write_float",
+        number,
+        ("synth", pointer, 1),
+        ("len", number, 1),
+        ("lout", pointer, 1),
+        ("loff", number, 1),
+        ("lincr", number, 1),
+        ("rout", pointer, 1),
+        ("roff", number, 1),
+        ("rincr", number, 1),
+    )
+    interpolation = fluidsynth.cfunc(
+        "fluid_synth_set_interp_method",
+        number,
+        ("synth", pointer, 1),
+        ("chan", number, 1),
+        ("interp_method", number, 1),
+    )
+    return fluidsynth, write, interpolation
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, rate: int) -> tuple[Any, int]:
+    fluidsynth, _, interpolation = _library()
+    synth = fluidsynth.Synth(
+        gain=GAIN,
+        samplerate=float(rate),
+        **{"synth.reverb.active": 0, "synth.chorus.active": 0, "synth.dynamic-sample-loading": 1},
+    )
+    number = synth.sfload(str(path))
+    if number < 0:
+        raise UserError(f"{path}: not a soundfont FluidSynth can load; install its Debian package again")
+    interpolation(synth.synth, -1, 7)  # 7th order: the least aliasing FluidSynth offers
+    return synth, number
+
+
+def _write(synth: Any, count: int) -> Floats:
+    _, write, _ = _library()
+    samples = np.zeros((count, 2), dtype=np.float32)
+    at = samples.ctypes.data
+    write(synth.synth, count, at, 0, 2, at, 1, 2)
+    return samples
+
+
+def preset_names(path: Path) -> dict[tuple[int, int], str]:
+    """{(bank, program): name} of every preset of the soundfont at `path`."""
+    synth, number = _loaded(path, 48_000)
+    found = {}
+    for bank in range(129):
+        for program in range(128):
+            name = synth.sfpreset_name(number, bank, program)
+            if name:
+                found[bank, program] = str(name)
+    return found
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset of a soundfont as something to play. `octave`: semitones its sound lies above the key, see `sources`."""
+
+    path: Path
+    bank: int
+    program: int
+    octave: int = 0
+
+    def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:
+        """The sounding pitch `midi`, held `held` seconds and released for TAIL_SECONDS; a fraction of a key is bent."""
+        synth, number = _loaded(self.path, rate)
+        key = round(midi - self.octave)
+        synth.program_select(0, number, self.bank, self.program)
+        synth.pitch_bend(0, round((midi - self.octave - key) * 4096))  # +-8192 is +-2 semitones; 0 is the centre
+        on, off = round(held * rate / BLOCK) * BLOCK, round(TAIL_SECONDS * rate / BLOCK) * BLOCK
+        synth.noteon(0, key, velocity)
+        sustained = _write(synth, on)
+        synth.noteoff(0, key)
+        released = _write(synth, off)
+        synth.all_sounds_off(0)
+        # voices that were cut fade within a block or two: render them away, so that the next note starts fresh
+        _write(synth, 16 * BLOCK)
+        return Sound(np.concatenate([sustained, released]), rate)
