@@ -1,0 +1,67 @@
+"""Note names ↔ MIDI ↔ Hz. C4 is MIDI 60, A4 is 440 Hz; a MIDI number may be fractional (60.5 is a quarter tone up)."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from nsynth_core.errors import UsageError
+
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+LOW_MIDI, HIGH_MIDI = -12.0, 144.0  # 4.1 Hz .. 33.5 kHz: no key a synthesiser has lies outside
+
+_NUMBER = r"\d+(?:\.\d*)?|\.\d+"
+_NOTE = re.compile(rf"([A-Ga-g])([#♯sb♭]?)(-?\d{{1,2}})(?:([+-](?:{_NUMBER}))(?:c|cents?)?)?")
+_HERTZ = re.compile(rf"({_NUMBER})hz", re.IGNORECASE)
+_MIDI = re.compile(rf"-?(?:{_NUMBER})")
+
+
+def midi_to_hz(midi: float) -> float:
+    """Hz of a MIDI number, equal temperament, A4 = 69 = 440 Hz."""
+    return float(440.0 * 2.0 ** ((midi - 69.0) / 12.0))
+
+
+def hz_to_midi(hz: float) -> float:
+    """MIDI number (fractional) of a frequency in Hz > 0."""
+    return 69.0 + 12.0 * math.log2(hz / 440.0)
+
+
+def note_name(midi: float) -> str:
+    """Name of the nearest key: 57 → "A3", 61.2 → "C#4", -1 → "B-2"."""
+    key = math.floor(midi + 0.5)
+    return f"{NAMES[key % 12]}{key // 12 - 1}"
+
+
+def _from_name(letter: str, accidental: str, octave: str) -> float:
+    shift = {"": 0, "#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}[accidental]
+    return float(NAMES.index(letter.upper()) + shift + 12 * (int(octave) + 1))
+
+
+def parse_pitch(text: str) -> float:
+    """MIDI number of "C3", "Eb2", "F#-1", "A3+12" (cents), "60", "60.5" or "440Hz". Raises UsageError for anything
+    else and for pitches outside LOW_MIDI..HIGH_MIDI."""
+    plain = re.sub(r"\s", "", text)
+    if match := _NOTE.fullmatch(plain):
+        midi = _from_name(*match.group(1, 2, 3)) + float(match.group(4) or 0) / 100
+    elif match := _HERTZ.fullmatch(plain):
+        midi = hz_to_midi(max(float(match.group(1)), 1e-9))
+    elif _MIDI.fullmatch(plain):
+        midi = float(plain)
+    else:
+        raise UsageError(f"'{text}' is not a pitch; write a note (C3, F#2, A3+12 cents), a MIDI number (60) or 440Hz")
+    if not LOW_MIDI <= midi <= HIGH_MIDI:
+        raise UsageError(f"pitch '{text}' lies outside {note_name(LOW_MIDI)}..{note_name(HIGH_MIDI)} (C4 is MIDI 60)")
+    return midi
+
+
+def pitch_in_name(stem: str) -> float | None:
+    """The pitch a file's stem ends in: NSynth's NAME_PITCH ("flute_48", "bass_electronic_018-036-127" is pitch 36 at
+    velocity 127) or a note ("flute_C3", "Piano Eb2", "pad-F#-1"). None where there is none."""
+    if match := re.search(r"(?:^|_)\d{3}-(\d{3})-\d{3}$", stem):
+        return float(match.group(1)) if int(match.group(1)) <= 127 else None
+    # a negative octave needs its own dash: "pad-F#-1"; "x-C-3" can only be read the same way
+    if match := re.search(r"(?:^|[_\s.\-])([A-Ga-g])(#|♯|s|b|♭)?(-?\d)$", stem):
+        return _from_name(match.group(1), match.group(2) or "", match.group(3))
+    if match := re.search(r"_(\d{1,3})$", stem):
+        return float(match.group(1)) if int(match.group(1)) <= 127 else None
+    return None
