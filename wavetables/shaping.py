@@ -1,0 +1,97 @@
+"""What makes cycles a playable table: no DC, fundamentals in phase, a quiet seam, one level. Pure functions on frames.
+
+Frames are float (n, 2048), n >= 1; every function returns a new float32 array of the same width and keeps its input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+
+PEAK = 10 ** (-0.1 / 20)  # -0.1 dBFS: a synth's interpolation may overshoot the samples a little
+WEAK_FUNDAMENTAL = 0.01  # of the strongest harmonic: below, its phase is mostly noise
+
+
+def remove_dc(frames: Floats) -> Floats:
+    """Every frame with mean zero."""
+    wide = frames.astype(np.float64)
+    return np.asarray(wide - wide.mean(1, keepdims=True), dtype=np.float32)
+
+
+def normalize(frames: Floats, peak: float = PEAK) -> Floats:
+    """One gain for the whole table so that its largest magnitude is `peak` (0 < peak <= 1); the dynamics along the
+    table stay. Silence stays silence."""
+    top = float(np.abs(frames).max())
+    if top == 0.0:
+        return frames.astype(np.float32)
+    return np.clip((frames.astype(np.float64) * (peak / top)).astype(np.float32), -np.float32(peak), np.float32(peak))
+
+
+def has_fundamental(frames: Floats) -> NDArray[np.bool_]:
+    """(n,): frames whose first harmonic is within 40 dB of the strongest, so that its phase means something."""
+    level = np.abs(np.fft.rfft(frames))[:, 1:]
+    return np.asarray(level[:, 0] > WEAK_FUNDAMENTAL * level.max(1))
+
+
+def align(frames: Floats) -> Floats:
+    """Rotate every frame (by fractions of a sample, its spectrum otherwise kept) so that neighbours do not cancel while
+    a synth crossfades them: fundamentals in sine phase; where the table has a weak fundamental anywhere, each frame
+    at its best correlation with the frames before it."""
+    spectrum = np.fft.rfft(frames.astype(np.float64))
+    number = np.arange(spectrum.shape[1])
+    if has_fundamental(frames).all():
+        turns = np.angle(spectrum[:, 1]) + np.pi / 2  # sine: -pi/2
+        spectrum *= np.exp(-1j * turns[:, None] * number)
+    else:
+        spectrum *= np.exp(-2j * np.pi * _chain(spectrum)[:, None] * number)
+    spectrum[:, -1] = 0.0
+    return np.asarray(np.fft.irfft(spectrum, frames.shape[1]), dtype=np.float32)
+
+
+def _chain(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """(n,) cycles to turn each frame by, so that it best correlates with a fading mean of those before it."""
+    number = np.arange(spectrum.shape[1])
+    width = 8 * (spectrum.shape[1] - 1)
+    shift = np.zeros(len(spectrum))
+    unit = spectrum / (np.linalg.norm(spectrum, axis=1, keepdims=True) + 1e-30)
+    mean = unit[0]
+    for k in range(1, len(spectrum)):
+        match = np.fft.irfft(unit[k] * mean.conj(), width)
+        top = int(match.argmax())
+        left, mid, right = match[top - 1], match[top], match[(top + 1) % width]
+        bend = left - 2 * mid + right
+        shift[k] = -(top + (0.5 * (left - right) / bend if bend < 0 else 0.0)) / width
+        mean = 0.75 * mean + 0.25 * unit[k] * np.exp(-2j * np.pi * shift[k] * number)
+    return shift
+
+
+def seam(frames: Floats) -> NDArray[np.float64]:
+    """(n,): the step from the last sample back to the first over the median step of the frame. 1 is a seam nobody can
+    find; 0 for a silent frame."""
+    steps = np.abs(np.diff(frames.astype(np.float64), axis=1, append=frames[:, :1].astype(np.float64)))
+    return np.asarray(steps[:, -1] / np.maximum(np.median(steps, 1), 1e-9), dtype=np.float64)
+
+
+def settle_seam(frames: Floats) -> Floats:
+    """Rotate all frames alike, by whole samples, to where the worst seam is least: a cycle has no beginning of its own,
+    so the seam belongs where the wave is quiet rather than on the edge of a saw. Phases between frames stay."""
+    steps = np.abs(frames.astype(np.float64) - np.roll(frames, 1, axis=1))  # [k]: the step into sample k
+    worst = (steps / np.maximum(np.median(steps, 1, keepdims=True), 1e-9)).max(0)
+    return np.ascontiguousarray(np.roll(frames, -int(worst.argmin()), axis=1), dtype=np.float32)
+
+
+def resample_frames(frames: Floats, count: int) -> Floats:
+    """`count` frames spread evenly over the table, straight lines between neighbours (what a synth's own crossfade
+    plays). The first and last frame stay."""
+    place = np.linspace(0.0, len(frames) - 1.0, count) if count > 1 else np.zeros(1)
+    low = np.minimum(place.astype(np.int64), max(len(frames) - 2, 0))
+    share = (place - low)[:, None]
+    high = np.minimum(low + 1, len(frames) - 1)
+    return np.asarray(frames[low] * (1 - share) + frames[high] * share, dtype=np.float32)
+
+
+def shape(frames: Floats, peak: float = PEAK) -> Floats:
+    """All of it in order: zero DC, in phase, seam settled, peak at `peak`."""
+    return normalize(remove_dc(settle_seam(align(frames))), peak)

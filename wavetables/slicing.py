@@ -1,0 +1,233 @@
+"""Sound → single cycles → frames. A cycle is read along the exact phase of the note, so a frame closes by construction.
+
+1. The pitch track gives the phase; what adjacent cycles still slip against each other, seen by all partials together,
+   corrects it (`_Phase.corrected`): at 30 Hz the 600th partial turns a third of a cycle per cent of error and period.
+2. Cycles are read band-limited at equal steps of phase; everything above the source's Nyquist goes.
+3. Neighbouring cycles are averaged under a Hann window over whole periods (at least two, so that both ends of a frame
+   meet). How many is chosen for each harmonic by cross-validation: many where noise hides a steady harmonic, few where
+   it moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats, Sound, resample
+from nsynth_core.errors import UserError
+from nsynth_core.pitch import HOP_SECONDS, PitchTrack
+from wavetables.table import FRAME_SIZE, MAX_FRAMES
+
+Doubles = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+
+QUIET_DB = -40.0  # parts of the note further below its loudest make no frames
+TOP_RATE = 96_000  # a table of 1023 harmonics holds nothing a higher rate would add
+HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
+BLOCK = 1 << 14
+SPANS = (2, 4, 8, 16, 32)  # periods of the Hann window
+LONGEST_SPAN = 0.25  # seconds it may cover; four periods always
+SLIP_SECONDS = 0.015  # over which corrections of the phase are averaged
+RUNGS = (4, 16, 64, 256, 1023)  # harmonics that correct the phase, coarse to fine
+
+
+def slice_cycles(sound: Sound, track: PitchTrack, frames: int | None = None) -> Floats:
+    """Single cycles of `sound` along `track` as float32 (n, 2048), zero DC, at the sound's level, in the phase the
+    track gives them (see shaping.align). They are spread evenly over the time the note is voiced and within 40 dB of
+    its loudest: as many as there are cycles, at most `frames` (1..256, default 256).
+
+    Raises UserError when not one whole period is there.
+    """
+    if sound.rate > TOP_RATE:
+        sound = resample(sound, TOP_RATE)
+    x = sound.mid().astype(np.float64)
+    x -= x.mean()
+    phase = _Phase.of(track, sound)
+    active = _active_cycles(x, sound.rate, track, phase)
+    wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
+    picks = active[np.round(np.linspace(0, len(active) - 1, wanted)).astype(np.int64)]
+    reader = _Reader(x, sound.rate, float(track.f0_hz[track.voiced].min() if track.voiced.any() else track.f0_hz.min()))
+    for _ in range(2):
+        phase = phase.corrected(reader, picks)
+    spectra = _averaged(reader, phase, picks, active)
+    number = np.arange(spectra.shape[1])
+    f0 = phase.f0(picks)
+    spectra[number * f0[:, None] > 0.5 * sound.rate] = 0.0
+    spectra[:, 0] = 0.0
+    full = np.zeros((len(picks), FRAME_SIZE // 2 + 1), dtype=np.complex128)
+    keep = min(spectra.shape[1], FRAME_SIZE // 2)
+    full[:, :keep] = spectra[:, :keep]
+    return np.asarray(np.fft.irfft(full * (FRAME_SIZE / reader.points), FRAME_SIZE), dtype=np.float32)
+
+
+def _active_cycles(x: Doubles, rate: int, track: PitchTrack, phase: _Phase) -> NDArray[np.int64]:
+    """Numbers of the whole cycles within the sound that are voiced and loud enough."""
+    first, last = int(np.ceil(phase.cycles[0] - 1e-6)), int(np.floor(phase.at(len(x) / rate) + 1e-6))
+    numbers = np.arange(first, last)
+    if len(numbers) == 0:
+        raise UserError(f"less than one period of {np.median(track.f0_hz):.1f} Hz; a longer sound is needed")
+    edges = phase.seconds_of(np.arange(first, last + 1))
+    energy = np.concatenate([[0.0], np.cumsum(x * x)])
+    # a beat between two cycles is no end of the note: judge three periods together
+    start = np.clip(((2 * edges[:-1] - edges[1:]) * rate).astype(np.int64), 0, len(x) - 1)
+    stop = np.clip(((2 * edges[1:] - edges[:-1]) * rate).astype(np.int64), start + 1, len(x))
+    power = (energy[stop] - energy[start]) / (stop - start)
+    loud = power > 10 ** (QUIET_DB / 10) * power.max()
+    near = np.round((edges[1:] + edges[:-1]) / 2 / HOP_SECONDS).astype(np.int64)
+    voiced = track.voiced[np.clip(near, 0, len(track.voiced) - 1)]
+    chosen = numbers[loud & voiced] if (loud & voiced).any() else numbers[loud]
+    return chosen if len(chosen) else numbers
+
+
+# ---------------------------------------------------------------------------------------------------------------- phase
+@dataclass(frozen=True)
+class _Phase:
+    """The note's phase: `cycles` at `seconds`, both strictly rising."""
+
+    seconds: Doubles
+    cycles: Doubles
+
+    @staticmethod
+    def of(track: PitchTrack, sound: Sound) -> _Phase:
+        # finer than the track's own steps: between two of them f0 is a straight line and phase is curved
+        seconds = np.arange(0.0, sound.seconds + 0.0015, 0.001)
+        return _Phase(seconds, track.cycles(seconds))
+
+    def at(self, seconds: float) -> float:
+        return float(np.interp(seconds, self.seconds, self.cycles))
+
+    def seconds_of(self, cycles: NDArray[np.generic] | Doubles) -> Doubles:
+        from scipy.interpolate import CubicSpline
+
+        return np.asarray(CubicSpline(self.cycles, self.seconds)(cycles), dtype=np.float64)
+
+    def f0(self, numbers: NDArray[np.int64]) -> Doubles:
+        """Hz during the cycles of these numbers."""
+        return 1.0 / (self.seconds_of(numbers + 1.0) - self.seconds_of(numbers + 0.0))
+
+    def corrected(self, reader: _Reader, picks: NDArray[np.int64]) -> _Phase:
+        """The phase without what cycles around each pick slip against their neighbours."""
+        slip, trust = _slips(reader.cycles(self, picks[:, None] + np.arange(-1, 2)))
+        places = picks + 0.5
+        when = self.seconds_of(places)
+        share = np.exp(-(((when[:, None] - when) / SLIP_SECONDS) ** 2)) * trust
+        slip = (share * slip).sum(1) / share.sum(1)
+        drift = np.interp(self.cycles, places, slip) if len(places) > 1 else np.full(len(self.cycles), slip[0])
+        step = np.diff(self.cycles) * (1.0 + (drift[1:] + drift[:-1]) / 2)
+        return _Phase(self.seconds, self.cycles[0] + np.concatenate([[0.0], np.cumsum(step)]))
+
+
+def _slips(cycles: Doubles) -> tuple[Doubles, Doubles]:
+    """Cycles by which the phase ran too slow per cycle, and how sure that is (1 / variance, any scale), both (n,):
+    from n runs of adjacent cycles (n, run, points)."""
+    spectra = np.fft.rfft(cycles)[:, :, 1:]
+    turn = (spectra[:, 1:] * spectra[:, :-1].conj()).sum(1)
+    slip, trust = np.zeros(len(turn)), np.ones(len(turn))
+    number = np.arange(1.0, turn.shape[1] + 1)
+    for top in RUNGS:
+        left = np.angle(turn[:, :top] * np.exp(-2j * np.pi * slip[:, None] * number[:top])) / (2 * np.pi)
+        # the variance of a phase goes with 1 / power; a partial that turns on its own is no evidence
+        weight = np.abs(turn[:, :top]) * (np.abs(left) < 0.2)
+        trust = (weight * number[:top] ** 2).sum(1) + 1e-30
+        slip += (weight * number[:top] * left).sum(1) / trust
+        if top >= turn.shape[1]:
+            break
+    return np.clip(slip, -0.03, 0.03), trust
+
+
+# -------------------------------------------------------------------------------------------------------------- reading
+class _Reader:
+    """Reads a signal at any places, band-limited."""
+
+    def __init__(self, x: Doubles, rate: int, low_hz: float):
+        self.rate = rate
+        # a fifth more than the source has samples a cycle: images fall above the source's Nyquist and go with it
+        self.points = int(2 ** np.ceil(np.log2(max(1.2 * rate / low_hz, 16.0))))
+        self.x = np.concatenate([np.zeros(HALF_TAPS), x, np.zeros(HALF_TAPS + 1)])
+        self.count = len(x)
+        place = np.arange(-HALF_TAPS * TABLE_STEPS, HALF_TAPS * TABLE_STEPS + 1) / TABLE_STEPS
+        window = np.i0(BETA * np.sqrt(np.maximum(1 - (place / HALF_TAPS) ** 2, 0))) / np.i0(BETA)
+        kernel = np.sinc(place) * window
+        # row r: the taps for a place r / TABLE_STEPS behind a sample
+        self.taps = kernel[:-1].reshape(-1, TABLE_STEPS)[::-1].T
+        self.taps = np.vstack([self.taps, np.append(0.0, self.taps[0, :-1])])
+
+    def cycles(self, phase: _Phase, numbers: NDArray[np.int64]) -> Doubles:
+        """Cycles of any numbers (...,) as (..., points)."""
+        unique, back = np.unique(numbers, return_inverse=True)
+        grid = unique[:, None] + np.arange(self.points) / self.points
+        inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
+        values = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
+        return np.asarray(values[back.reshape(numbers.shape)], dtype=np.float64)
+
+    def at(self, places: Doubles) -> Doubles:
+        """Values at fractional sample numbers; silence beyond the ends."""
+        out = np.empty(len(places))
+        for a in range(0, len(places), BLOCK):
+            p = np.clip(places[a : a + BLOCK], -1.0, self.count)
+            whole = np.floor(p).astype(np.int64)
+            fine = (p - whole) * TABLE_STEPS
+            row = np.minimum(fine.astype(np.int64), TABLE_STEPS - 1)
+            share = (fine - row)[:, None]
+            taps = self.taps[row] * (1 - share) + self.taps[row + 1] * share
+            near = np.lib.stride_tricks.sliding_window_view(self.x, 2 * HALF_TAPS)[whole + 1]
+            out[a : a + BLOCK] = np.einsum("ij,ij->i", taps, near)
+        return out
+
+
+# ------------------------------------------------------------------------------------------------------------ averaging
+def _averaged(reader: _Reader, phase: _Phase, picks: NDArray[np.int64], active: NDArray[np.int64]) -> Complexes:
+    """Spectra (n, points / 2 + 1) of the picked cycles, each harmonic averaged over as many periods as serve it."""
+    count = len(active)
+    longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
+    spans = [span for span in SPANS if span <= min(longest, max(count - 1, 2))]
+    reach = spans[-1] // 2
+    # beyond its ends the note repeats its last cycle, but for one more that a window's flank may touch
+    around = np.clip(picks[:, None] + np.arange(-reach, reach + 1), active[0] - 1, active[-1] + 1)
+    cycles = reader.cycles(phase, around)
+    choices = np.stack([np.fft.rfft(_folded(cycles, span)) for span in spans])
+    best = _best_span(np.fft.rfft(cycles), spans)
+    return np.asarray(choices[best, :, np.arange(choices.shape[2])].T)
+
+
+def _hann(place: Doubles, span: int) -> Doubles:
+    """Hann window over `span` periods; its copies one period apart sum to 1."""
+    return np.where(np.abs(place) < span / 2, 2 / span * np.cos(np.pi * place / span) ** 2, 0.0)
+
+
+def _folded(cycles: Doubles, span: int) -> Doubles:
+    """Adjacent cycles (n, run, points) under the window centred on the middle one, folded to one cycle (n, points)."""
+    reach, points = cycles.shape[1] // 2, cycles.shape[2]
+    place = np.arange(-reach, reach + 1)[:, None] + np.arange(points) / points - 0.5
+    return np.asarray(np.einsum("nrp,rp->np", cycles, _hann(place, span)), dtype=np.float64)
+
+
+def _best_span(spectra: Complexes, spans: list[int]) -> NDArray[np.int64]:
+    """For each harmonic the index of the span with the least expected squared error, from (n, run, harmonics).
+
+    A middle cycle is predicted from its neighbours under each window. What a longer window predicts worse than noise
+    alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
+    multiple of its two neighbours' sum, which a partial that turns or grows steadily leaves at zero.
+    """
+    reach = spectra.shape[1] // 2
+    middle = spectra[:, reach]
+    if len(spans) == 1:
+        return np.zeros(spectra.shape[2], dtype=np.int64)
+    beside = spectra[:, reach - 1] + spectra[:, reach + 1]
+    fit = (middle * beside.conj()).real.sum(0) / ((np.abs(beside) ** 2).sum(0) + 1e-30)
+    fit = np.clip(fit, -1.0, 1.0)
+    noise = (np.abs(middle - fit * beside) ** 2).sum(0) / (1 + 2 * fit**2)
+    offsets = np.arange(-reach, reach + 1)
+    moves, errors = [], []
+    for span in spans[1:]:
+        weight = _hann(offsets.astype(np.float64), span)
+        others = np.where(offsets == 0, 0.0, weight)
+        others /= others.sum()
+        predicted = np.einsum("r,nrh->nh", others, spectra)
+        moves.append(np.maximum((np.abs(middle - predicted) ** 2).sum(0) - noise * (1 + (others**2).sum()), 0.0))
+        errors.append(moves[-1] + noise * (weight**2).sum())
+    # the shortest window predicts nothing from neighbours; half as long, it sees a quarter of the movement's amplitude
+    errors.insert(0, moves[0] / 16 + 0.75 * noise)
+    return np.asarray(np.argmin(np.stack(errors), axis=0), dtype=np.int64)
