@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,12 @@ ONSET_DB = 30.0
 class Part:
     """What the code leaves out, in dB and at the source's own pitch, with the share it has in a blend.
 
-    `f0_hz` (T,), `partials` (T, K), `noise` (T, B), `balance` (T, B), `correlation` (T, B), float32.
+    `weight` (T,), `f0_hz` (T,), `partials` (T, K), `noise` (T, B), `balance` (T, B), `correlation` (T, B), float32.
     For the harmonic engine these are residuals (features minus what the network decodes); an engine without a network
     keeps the whole features here.
     """
 
-    weight: float
+    weight: Floats
     f0_hz: Floats
     partials: Floats
     noise: Floats
@@ -38,11 +38,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Embedding:
-    """`z` (T, D) codes at FRAME_RATE, `f0_hz` (T,), `level_db` (T,) total level, and `parts`."""
+    """`z` (T, D) codes at FRAME_RATE; `f0_hz` (T,); `level_db` (T,) total level; `below_peak` (T,) that level under the note's
+    loudest; `since_onset` (T,) seconds, negative before it; and `parts`. All float32."""
 
     z: Floats
     f0_hz: Floats
     level_db: Floats
+    below_peak: Floats
+    since_onset: Floats
     parts: tuple[Part, ...] = ()
 
     @property
@@ -54,8 +57,19 @@ class Embedding:
         return (self.frames - 1) / FRAME_RATE
 
     def onset(self) -> int:
-        """The first frame within ONSET_DB of the loudest."""
-        return int(np.argmax(self.level_db > self.level_db.max() - ONSET_DB))
+        """The frame at which the sound begins."""
+        return int(np.argmax(self.since_onset >= 0))
+
+
+CURVES = ("z", "level_db", "below_peak", "since_onset")
+PART_CURVES = ("weight", "partials", "noise", "balance", "correlation")
+
+
+def timing(level_db: Floats) -> tuple[Floats, Floats]:
+    """`below_peak` and `since_onset` of a level curve: the onset is the first frame within ONSET_DB of the loudest."""
+    onset = int(np.argmax(level_db > level_db.max() - ONSET_DB))
+    since = (np.arange(len(level_db)) - onset) / FRAME_RATE
+    return np.asarray(level_db - level_db.max(), dtype=np.float32), since.astype(np.float32)
 
 
 def at_frames(embedding: Embedding, position: NDArray[np.float64]) -> Embedding:
@@ -69,17 +83,12 @@ def at_frames(embedding: Embedding, position: NDArray[np.float64]) -> Embedding:
         return np.asarray(values[low] * (1 - weight) + values[high] * weight, dtype=np.float32)
 
     def read_part(part: Part) -> Part:
-        return Part(
-            part.weight,
-            np.exp(read(np.log(part.f0_hz))),
-            *(read(getattr(part, name)) for name in ("partials", "noise", "balance", "correlation")),
-        )
+        return Part(f0_hz=np.exp(read(np.log(part.f0_hz))), **{name: read(getattr(part, name)) for name in PART_CURVES})
 
     return Embedding(
-        z=read(embedding.z),
         f0_hz=np.exp(read(np.log(embedding.f0_hz))),
-        level_db=read(embedding.level_db),
         parts=tuple(read_part(part) for part in embedding.parts),
+        **{name: read(getattr(embedding, name)) for name in CURVES},
     )
 
 
@@ -88,34 +97,36 @@ def stretch(embedding: Embedding, frames: int, onset: int | None = None) -> Embe
 
     The first ATTACK_SECONDS after the onset keep their speed, so attacks stay sharp; what follows is stretched evenly.
     """
-    if frames == embedding.frames and onset in (None, embedding.onset()):
-        return embedding
     start = embedding.onset()
-    target = start if onset is None else onset
-    target = min(target, max(frames - 2, 0))
+    target = min(start if onset is None else onset, max(frames - 2, 0))
+    if frames == embedding.frames and target == start:
+        return embedding
     attack = int(ATTACK_SECONDS * FRAME_RATE)
     attack = max(0, min(attack, (embedding.frames - 1 - start) // 2, (frames - 1 - target) // 2))
-    knots_out = [0.0, target, target + attack, frames - 1]
-    knots_in = [0.0 if target >= start else start - target, start, start + attack, embedding.frames - 1]
-    out, keep = np.unique(np.asarray(knots_out, dtype=np.float64), return_index=True)
-    return at_frames(embedding, np.interp(np.arange(frames), out, np.asarray(knots_in, dtype=np.float64)[keep]))
+    knots_out = np.asarray([0.0, target, target + attack, frames - 1])
+    knots_in = np.asarray([max(start - target, 0), start, start + attack, embedding.frames - 1], dtype=np.float64)
+    out, keep = np.unique(knots_out, return_index=True)
+    return at_frames(embedding, np.interp(np.arange(frames), out, knots_in[keep]))
 
 
-def mix(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding:
-    """Weighted mean of embeddings of equal length; weights are >= 0 and sum to 1. f0 is averaged in log, level in dB."""
-    used = [(e, float(w)) for e, w in zip(embeddings, weights, strict=True) if w > 0]
-    if len(used) == 1:
-        return used[0][0]
+def mix(embeddings: Sequence[Embedding], weights: Sequence[float | Floats]) -> Embedding:
+    """Weighted mean of embeddings of equal length. Each weight is a number or a curve (T,), >= 0; they sum to 1.
+
+    f0 is averaged in log, levels in dB.
+    """
+    frames = embeddings[0].frames
+    curves = [np.broadcast_to(np.asarray(w, dtype=np.float32), (frames,)) for w in weights]
+    used = [(e, w) for e, w in zip(embeddings, curves, strict=True) if w.any()]
+
+    def mean(values: list[Floats]) -> Floats:
+        total = sum(v * w.reshape(-1, *[1] * (v.ndim - 1)) for v, (_, w) in zip(values, used, strict=True))
+        return np.asarray(total, dtype=np.float32)
+
     return Embedding(
-        z=_mean([e.z for e, _ in used], [w for _, w in used]),
-        f0_hz=np.exp(_mean([np.log(e.f0_hz) for e, _ in used], [w for _, w in used])),
-        level_db=_mean([e.level_db for e, _ in used], [w for _, w in used]),
+        f0_hz=np.exp(mean([np.log(e.f0_hz) for e, _ in used])),
         parts=tuple(replace(part, weight=part.weight * w) for e, w in used for part in e.parts),
+        **{name: mean([getattr(e, name) for e, _ in used]) for name in CURVES},
     )
-
-
-def _mean(arrays: list[Floats], weights: list[float]) -> Floats:
-    return np.asarray(sum(a * np.float32(w) for a, w in zip(arrays, weights, strict=True)), dtype=np.float32)
 
 
 def at_pitch(partials: Floats, f0_from: Floats, f0_to: Floats, count: int, outside: float) -> Floats:
@@ -146,14 +157,12 @@ def _widen(partials: Floats, count: int, outside: float) -> Floats:
 
 
 def save(path: str | os.PathLike[str], embedding: Embedding, force: bool = False) -> None:
-    """Write an .npz with the arrays `z`, `f0_hz`, `level_db` and `part<i>_<field>`; float32, no pickles."""
-    arrays: dict[str, NDArray[np.float32]] = {
-        "z": embedding.z, "f0_hz": embedding.f0_hz, "level_db": embedding.level_db,
-    }
+    """Write an .npz with one float32 array a field, `part<i>_<field>` for those of parts; no pickles."""
+    arrays = {name: getattr(embedding, name) for name in ("f0_hz", *CURVES)}
     for i, part in enumerate(embedding.parts):
-        arrays |= {f"part{i}_{field.name}": np.float32(getattr(part, field.name)) for field in fields(Part)}
+        arrays |= {f"part{i}_{name}": getattr(part, name) for name in ("f0_hz", *PART_CURVES)}
     with atomic(path, force) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)
 
 
 def load(path: str | os.PathLike[str]) -> Embedding:
@@ -161,10 +170,7 @@ def load(path: str | os.PathLike[str]) -> Embedding:
     try:
         with np.load(Path(path), allow_pickle=False) as data:
             count = len({name.split("_")[0] for name in data.files if name.startswith("part")})
-            parts = [{field.name: data[f"part{i}_{field.name}"] for field in fields(Part)} for i in range(count)]
-            return Embedding(
-                data["z"], data["f0_hz"], data["level_db"],
-                tuple(Part(**(part | {"weight": float(part["weight"])})) for part in parts),
-            )
-    except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: not an embedding of this program ({error})") from error
+            parts = [Part(**{name: data[f"part{i}_{name}"] for name in ("f0_hz", *PART_CURVES)}) for i in range(count)]
+            return Embedding(**{name: data[name] for name in ("f0_hz", *CURVES)}, parts=tuple(parts))
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not an embedding of this program ({error}); encode the sound again") from error

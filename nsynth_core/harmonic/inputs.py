@@ -16,6 +16,7 @@ INPUTS = ENVELOPE_POINTS + FIRST_PARTIALS + NOISE_BANDS + 2 * NOISE_BANDS
 CONDITIONS = 5
 ONE_HOT = 24
 OCTAVES = 6
+RANK = 96  # basis functions of the field
 TRUNK_INPUTS = ONE_HOT + 4 * OCTAVES + 4
 F0_STEPS = 48  # the trunk is asked at steps of a quarter of a semitone
 
@@ -77,12 +78,14 @@ def encoder_inputs(features: Features) -> Floats:
     return frames[index]
 
 
-def conditions(f0: Floats, level: Floats, onset: int, peak: float | None = None) -> Floats:
-    """(T, CONDITIONS): pitch, its square, level under the loudest frame, and time since the onset (near and far)."""
-    octave = (np.log2(f0 / 261.6) / 3).astype(np.float32)
-    below = np.maximum(level - (level.max() if peak is None else peak), -60) / 60
-    since = np.maximum(np.arange(len(f0)) - onset, 0) / FRAME_RATE
-    return np.stack([octave, octave**2, below, np.exp(-since / 0.08), np.exp(-since / 0.8)], axis=1).astype(np.float32)
+def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:
+    """(..., CONDITIONS) of arrays alike in shape: pitch and its square, level under the note's loudest frame in dB,
+    and the seconds since the onset on a short and a long scale."""
+    octave = np.log2(f0 / 261.6) / 3
+    since = np.maximum(since_onset, 0)
+    level = np.maximum(below_peak, -60) / 60
+    parts = [octave, octave**2, level, np.exp(-since / 0.08), np.exp(-since / 0.8)]
+    return np.stack(parts, axis=-1).astype(np.float32)
 
 
 def trunk_inputs(number: NDArray[np.int64], hz: Floats) -> Floats:

@@ -1,0 +1,228 @@
+"""Instruments, and the notes and single cycles between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core import audio, synthesis
+from nsynth_core.analysis import analyse
+from nsynth_core.audio import Floats, Sound
+from nsynth_core.embedding import Embedding, at_frames, mix, stretch
+from nsynth_core.engine import Engine
+from nsynth_core.errors import UserError
+from nsynth_core.features import FRAME_RATE, Features
+from nsynth_core.harmonic.inputs import envelope, relative
+from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
+from nsynth_core.pitch import describe, follow, track
+
+PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, no note is turned up
+DEFAULT_PITCH = 48.0
+STEADY_DB = 9.0
+FINE_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
+
+    `moving`: a recording whose own pitch contour is worth keeping. `said`: what was found out about it, line by line.
+    """
+
+    name: str
+    pitches: tuple[float, ...]
+    load: Callable[[int], Embedding]
+    moving: bool = False
+    said: tuple[str, ...] = ()
+
+    def at(self, pitch: float) -> Embedding:
+        """The embedding nearest to MIDI `pitch`: of the two keys around it, weighted by how near they are."""
+        place = float(np.interp(pitch, self.pitches, np.arange(len(self.pitches))))
+        low = int(place)
+        if place - low < 1e-6:
+            return self.load(low)
+        lower, upper = self.load(low), self.load(low + 1)
+        upper = stretch(upper, lower.frames, lower.onset())
+        return mix([lower, upper], [1 - (place - low), place - low])
+
+
+def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Embedding, float, str]:
+    """(embedding, MIDI pitch, what was decided) of a recording.
+
+    `pitch` (MIDI) is believed; else the pitch is found. Raises Unpitched.
+    """
+    if pitch is not None:
+        found = follow(sound, pitch)
+        said = f"given {note_name(pitch)}"
+    else:
+        found = track(sound)
+        said = f"detected {describe(found)}"
+    return engine.encode(analyse(sound, found)), found.pitch, said
+
+
+def load_instrument(source: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:
+    """An instrument from a sound file, or from a folder of NAME_PITCH files (NSynth's convention: PITCH a MIDI number).
+
+    Raises UserError for unreadable or unpitched sounds and for folders without such files.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path, engine)
+    try:
+        embedding, found, said = embed(audio.read(path), engine, pitch)
+    except UserError as error:
+        raise type(error)(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+    return Instrument(path.stem, (found,), lambda _: embedding, moving=True, said=(f"{path.name}: {said}",))
+
+
+def _from_folder(folder: Path, engine: Engine) -> Instrument:
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"} and not path.name.startswith("."):
+            pitch = pitch_in_name(path.stem)
+            if pitch is not None:
+                files[pitch] = path
+    if not files:
+        raise UserError(f"{folder}: holds no NAME_PITCH sound files (such as flute_60.wav); name the notes by their MIDI number")
+    pitches = tuple(sorted(files))
+
+    @lru_cache(maxsize=None)
+    def load(i: int) -> Embedding:
+        return embed(audio.read(files[pitches[i]]), engine, pitches[i])[0]
+
+    return Instrument(folder.name, pitches, load, said=(f"{folder.name}: {len(files)} notes",))
+
+
+def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:
+    """(n, 2) weights of two sounds; mix 0 is the first, 1 the second."""
+    m = np.asarray(mixes, dtype=np.float32)
+    return np.stack([1 - m, m], axis=1)
+
+
+def corner_weights(x: float, y: float, corners: int = 4, rule: str = "bilinear") -> Floats:
+    """Weights of the corners (two: left, right; four: top left, top right, bottom left, bottom right); x right, y down, 0..1.
+
+    "nsynth" is max(0, 1 - distance to the corner), renormalised, as magenta-demos weighs its grids.
+    """
+    places = np.asarray([(0, 0), (1, 0), (0, 1), (1, 1)][:corners], dtype=np.float64)
+    if corners == 2:
+        y = 0.0
+    if rule == "nsynth":
+        weights = np.maximum(0, 1 - np.hypot(places[:, 0] - x, places[:, 1] - y))
+    else:
+        weights = (1 - np.abs(places[:, 0] - x)) * (1 - np.abs(places[:, 1] - y))
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
+
+
+def _aligned(instruments: Sequence[Instrument], pitch: float | None, seconds: float | None) -> tuple[list[Embedding], float]:
+    reference = next((i for i in instruments if i.moving), None) if pitch is None else None
+    near = pitch if pitch is not None else reference.pitches[0] if reference else DEFAULT_PITCH
+    embeddings = [instrument.at(near) for instrument in instruments]
+    leader = embeddings[instruments.index(reference)] if reference else embeddings[0]
+    frames = leader.frames if seconds is None else max(2, round(seconds * FRAME_RATE) + 1)
+    return [stretch(e, frames, leader.onset()) for e in embeddings], near
+
+
+def align(
+    instruments: Sequence[Instrument], pitch: float | None, seconds: float | None
+) -> tuple[list[Embedding], Floats]:
+    """The instruments on one timeline, and the f0 (T,) of their blend.
+
+    Without `pitch` the blend follows the contour of the first recording, or C3 where all are built-in instruments;
+    without `seconds` it lasts as long as that recording. Onsets are laid on one another.
+    """
+    embeddings, near = _aligned(instruments, pitch, seconds)
+    reference = next((k for k, i in enumerate(instruments) if i.moving), None) if pitch is None else None
+    if reference is not None:
+        return embeddings, embeddings[reference].f0_hz
+    return embeddings, np.full(embeddings[0].frames, midi_to_hz(near), dtype=np.float32)
+
+
+def blend_note(
+    engine: Engine,
+    instruments: Sequence[Instrument],
+    weights: Sequence[float] | Floats,
+    *,
+    pitch: float | None = None,
+    seconds: float | None = None,
+    rate: int = 48_000,
+    detail: float = 1.0,
+) -> Sound:
+    """One blended note, stereo at `rate`. `weights` are >= 0 and sum to 1; `pitch` MIDI, `detail` 0..1."""
+    embeddings, f0 = align(instruments, pitch, seconds)
+    features = engine.decode(mix(embeddings, list(weights)), f0, detail)
+    return within_full_scale(synthesis.render(features, rate))
+
+
+def within_full_scale(sound: Sound) -> Sound:
+    """The sound, turned down where its peak is above PEAK."""
+    peak = float(np.abs(sound.samples).max(initial=0.0))
+    return sound if peak <= PEAK else Sound(sound.samples * np.float32(PEAK / peak), sound.rate)
+
+
+def steady_frame(embedding: Embedding) -> float:
+    """The frame that stands for the whole sound in a table: the steadiest stretch of 0.1 s near the loudest."""
+    width = min(10, max(1, embedding.frames // 4))
+    loud = embedding.below_peak > -STEADY_DB
+    late = embedding.since_onset >= min(0.1, 0.25 * embedding.seconds)
+    allowed = loud & late if (loud & late).any() else loud
+    codes = np.concatenate([embedding.z, *(part.partials[:, :32] / 10 for part in embedding.parts)], axis=1)
+    change = np.abs(np.diff(codes, axis=0, prepend=codes[:1])).mean(1)
+    calm = np.convolve(change, np.ones(width) / width, "same")
+    return float(np.argmin(np.where(allowed, calm, np.inf)))
+
+
+def blend_frames(
+    engine: Engine,
+    instruments: Sequence[Instrument],
+    weights: Floats,
+    *,
+    pitch: float | None = None,
+    detail: float = 1.0,
+    even: bool = False,
+) -> Floats:
+    """Single cycles (n, 2048) for `weights` (n, instruments), each instrument at its steadiest moment.
+
+    `even` takes the weights as a path and re-spaces the frames to equal perceptual steps; the ends stay.
+    """
+    embeddings, near = _aligned(instruments, pitch, None)
+    moments = [at_frames(e, np.asarray([steady_frame(e)])) for e in embeddings]
+    return synthesis.cycles(path_features(engine, moments, weights, midi_to_hz(near), detail, even))
+
+
+def path_features(
+    engine: Engine, moments: Sequence[Embedding], weights: Floats, f0_hz: float, detail: float = 1.0, even: bool = False
+) -> Features:
+    """Features whose frames are the blends of one-frame embeddings along `weights` (n, len(moments))."""
+    path = weights
+    if even and len(weights) > 2:
+        fine = _read_path(weights, np.linspace(0, len(weights) - 1, FINE_STEPS * (len(weights) - 1) + 1))
+        length = np.concatenate([[0.0], np.cumsum(steps(_decode_path(engine, moments, fine, f0_hz, detail)))])
+        if length[-1] > 0:
+            place = np.interp(np.linspace(0, length[-1], len(weights)), length, np.arange(len(length)))
+            path = _read_path(fine, place)
+    return _decode_path(engine, moments, path, f0_hz, detail)
+
+
+def _read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
+    index = np.arange(len(path))
+    return np.stack([np.interp(place, index, column) for column in path.T], axis=1).astype(np.float32)
+
+
+def _decode_path(engine: Engine, moments: Sequence[Embedding], path: Floats, f0_hz: float, detail: float) -> Features:
+    rows = np.zeros(len(path))
+    blended = mix([at_frames(moment, rows) for moment in moments], list(path.T))
+    return engine.decode(blended, np.full(len(path), f0_hz, dtype=np.float32), detail)
+
+
+def steps(features: Features) -> Floats:
+    """Perceptual distance between neighbouring frames, (T-1,): RMS difference of the ERB envelopes in dB, within 60 dB."""
+    partials = relative(features.partials_db, features.level_db())
+    env = np.maximum(envelope(partials, features.f0_hz), -60)
+    return np.asarray(np.sqrt((np.diff(env, axis=0) ** 2).mean(1)), dtype=np.float32)
+

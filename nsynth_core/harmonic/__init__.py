@@ -1,0 +1,1 @@
+"""The default engine: a harmonic field trained in Keras, run in LiteRT."""

@@ -1,0 +1,43 @@
+"""The harmonic field as a Keras network: encoder, branch and trunk. TensorFlow is imported here and in training only."""
+
+from __future__ import annotations
+
+import keras
+
+from nsynth_core.features import NOISE_BANDS
+from nsynth_core.harmonic.inputs import CONDITIONS, CONTEXT, INPUTS, RANK, TRUNK_INPUTS
+
+DIMS = 32
+
+HEADS = {"noise": NOISE_BANDS, "balance": NOISE_BANDS, "correlation": NOISE_BANDS}
+BRANCH_OUTPUTS = RANK + 1 + sum(HEADS.values())
+
+
+def encoder(dims: int = DIMS) -> keras.Model:
+    """(N, len(CONTEXT) * INPUTS) → z (N, dims). It is not told f0."""
+    x = inputs = keras.Input((len(CONTEXT) * INPUTS,))
+    x = keras.layers.Dense(320, activation="gelu")(x)
+    x = _residual(x, 320)
+    x = _residual(x, 320)
+    return keras.Model(inputs, keras.layers.Dense(dims)(x), name="encoder")
+
+
+def branch(dims: int = DIMS) -> keras.Model:
+    """(N, dims + CONDITIONS) → (N, BRANCH_OUTPUTS): RANK coefficients, an offset, and the heads of noise and stereo."""
+    x = inputs = keras.Input((dims + CONDITIONS,))
+    x = keras.layers.Dense(320, activation="gelu")(x)
+    x = _residual(x, 320)
+    x = _residual(x, 320)
+    return keras.Model(inputs, keras.layers.Dense(BRANCH_OUTPUTS)(x), name="branch")
+
+
+def trunk() -> keras.Model:
+    """(N, TRUNK_INPUTS) → (N, RANK): the basis of the field at a partial's number and frequency."""
+    x = inputs = keras.Input((TRUNK_INPUTS,))
+    x = keras.layers.Dense(160, activation="gelu")(x)
+    x = _residual(x, 160)
+    return keras.Model(inputs, keras.layers.Dense(RANK)(x), name="trunk")
+
+
+def _residual(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    return keras.layers.Add()([x, keras.layers.Dense(width, activation="gelu")(keras.layers.LayerNormalization()(x))])

@@ -1,0 +1,173 @@
+"""The corpus: every note of the catalogue analysed once, as fixed-size arrays on disk."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.analysis import analyse
+from nsynth_core.audio import Floats
+from nsynth_core.errors import UserError
+from nsynth_core.features import NOISE_BANDS, TOP_HZ, Features
+from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FLOOR, envelope, relative
+from nsynth_core.pitch import follow
+from nsynth_core.training.sources import Source, catalogue, notes
+
+FRAMES = 160
+HOP = 2  # feature frames: the corpus holds 50 a second
+PARTIALS = 200
+DENSE = 96
+RATE = 48_000
+MIN_TONAL_DB = -12.0  # a note whose partials hold less than this share of its power teaches nothing about partials
+
+MIN_CONFIDENCE = 0.25  # below it the preset sounds at another pitch than its key
+
+FIELDS = {
+    "env": (FRAMES, ENVELOPE_POINTS),
+    "partials": (FRAMES, PARTIALS),
+    "noise": (FRAMES, NOISE_BANDS),
+    "balance": (FRAMES, NOISE_BANDS),
+    "correlation": (FRAMES, NOISE_BANDS),
+    "level": (FRAMES,),
+}
+
+
+def partial_numbers(count: int) -> NDArray[np.int32]:
+    """Which of `count` partials the corpus keeps, (PARTIALS,), 0 where there is none: all of the first DENSE, then log-spaced."""
+    if count <= PARTIALS:
+        numbers = np.arange(1, count + 1)
+    else:
+        # log spacing would repeat numbers at first: take every number until the steps exceed one
+        rest = np.geomspace(DENSE + 1, count, 4 * PARTIALS).astype(int)
+        rest = np.unique(rest)
+        rest = rest[np.unique(np.linspace(0, len(rest) - 1, PARTIALS - DENSE).astype(int))]
+        numbers = np.concatenate([np.arange(1, DENSE + 1), rest])
+    return np.pad(numbers, (0, PARTIALS - len(numbers))).astype(np.int32)
+
+
+def note_arrays(features: Features) -> dict[str, NDArray[np.generic]] | None:
+    """The corpus's arrays of one note, or None where the note is not tonal or too short."""
+    level = features.level_db()
+    onset = int(np.argmax(level > level.max() - 30))
+    last = len(level) - int(np.argmax(level[::-1] > level.max() - 55))
+    chosen = np.arange(onset % HOP, last, HOP)[:FRAMES]
+    tonal = 10 * np.log10((10 ** (features.partials_db / 10)).sum(1) + 1e-15) - level
+    loud = level > level.max() - 20
+    if len(chosen) < 10 or float(np.median(tonal[loud])) < MIN_TONAL_DB:
+        return None
+    partials = relative(features.partials_db, level)
+    f0 = float(np.median(features.f0_hz))
+    numbers = partial_numbers(min(partials.shape[1], int(TOP_HZ / f0)))
+    kept = np.where(numbers > 0, partials[:, np.maximum(numbers, 1) - 1], FLOOR)
+    values = {
+        "env": envelope(partials, features.f0_hz),
+        "partials": kept,
+        "noise": relative(features.noise_db, level),
+        "balance": features.balance_db,
+        "correlation": features.correlation,
+        "level": level,
+    }
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, shape in FIELDS.items():
+        padded = np.zeros(shape, dtype=np.float16)
+        padded[: len(chosen)] = values[name][chosen]
+        arrays[name] = padded
+    arrays["length"] = np.int32(len(chosen))  # type: ignore[assignment]
+    arrays["onset"] = np.int32(onset // HOP)  # type: ignore[assignment]
+    arrays["f0"] = np.float32(f0)  # type: ignore[assignment]
+    arrays["numbers"] = numbers
+    return arrays
+
+
+@lru_cache(maxsize=1)
+def _catalogue(seed: int, soundfonts: Path | None) -> list[Source]:
+    return catalogue(seed, soundfonts)
+
+
+def _analyse_source(job: tuple[int, int, Path | None, Path]) -> tuple[str, int, int]:
+    index, seed, soundfonts, folder = job
+    source = _catalogue(seed, soundfonts)[index]
+    kept: list[dict[str, NDArray[np.generic]]] = []
+    seen = 0
+    for i, (midi, velocity, sound) in enumerate(notes(source, seed=seed)):
+        if i % 4 in (1, 2):  # one velocity a key, soft and loud in turn: more keys teach more than more velocities
+            continue
+        seen += 1
+        track = follow(sound, midi, cents=80)
+        if track.confidence < MIN_CONFIDENCE:
+            continue
+        arrays = note_arrays(analyse(sound, track))
+        if arrays is not None:
+            kept.append(arrays | {"midi": np.float32(midi), "velocity": np.int32(velocity)})  # type: ignore[dict-item]
+    if kept:
+        np.savez(folder / f"{index:04d}.npz", **{name: np.stack([k[name] for k in kept]) for name in kept[0]})
+    return source.name, len(kept), seen
+
+
+def build(
+    folder: Path, seed: int, soundfonts: Path | None, progress: Callable[[int, int, str], None], jobs: int | None = None
+) -> dict[str, int]:
+    """Analyse the whole catalogue into `folder` (one .npz a source, `corpus.json`). Returns counts; resumable by source."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = catalogue(seed, soundfonts)
+    todo = [(i, seed, soundfonts, folder) for i in range(len(sources)) if not (folder / f"{i:04d}.npz").exists()]
+    total, kept = 0, 0
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with multiprocessing.get_context("spawn").Pool(jobs or os.cpu_count()) as pool:
+        for done, (name, good, seen) in enumerate(pool.imap(_analyse_source, todo, chunksize=4), 1):
+            total, kept = total + seen, kept + good
+            progress(done, len(todo), f"{name}: {good} of {seen} notes")
+    listing = [
+        {"index": i, "name": s.name, "family": s.family, "split": s.split}
+        for i, s in enumerate(sources)
+        if (folder / f"{i:04d}.npz").exists()
+    ]
+    (folder / "corpus.json").write_text(json.dumps({"seed": seed, "sources": listing}, indent=1))
+    return {"sources": len(listing), "notes": kept, "notes_seen": total}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Notes of one split: `arrays` as in FIELDS plus length, onset, f0, midi, velocity, numbers; `source` (N,) index, `names`."""
+
+    arrays: dict[str, NDArray[np.generic]]
+    source: NDArray[np.int64]
+    names: list[str]
+    families: list[str]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def load(folder: Path, splits: tuple[str, ...]) -> Corpus:
+    """Read the notes of the given splits. Raises UserError where there is no corpus."""
+    index = folder / "corpus.json"
+    if not index.exists():
+        raise UserError(f"{folder}: no corpus.json; make the corpus first: make-wavetable corpus -o {folder}")
+    listing = [entry for entry in json.loads(index.read_text())["sources"] if entry["split"] in splits]
+    parts = []
+    for entry in listing:
+        with np.load(folder / f"{entry['index']:04d}.npz") as data:
+            parts.append({name: data[name] for name in data.files})
+    return Corpus(
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+        np.concatenate([np.full(len(part["f0"]), i) for i, part in enumerate(parts)]),
+        [entry["name"] for entry in listing],
+        [entry["family"] for entry in listing],
+    )
+
+
+def sources_of(split: str, seed: int, soundfonts: Path | None) -> Iterator[Source]:
+    """The catalogue's sources of one split."""
+    return (source for source in catalogue(seed, soundfonts) if source.split == split)
+
+
+__all__ = ["Corpus", "Floats", "build", "load", "note_arrays", "partial_numbers", "sources_of"]
