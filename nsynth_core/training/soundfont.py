@@ -89,6 +89,11 @@ def _write(synth: Any, count: int) -> Floats:
     return samples
 
 
+def _silence(synth: Any) -> None:
+    synth.all_sounds_off(0)
+    _write(synth, 16 * BLOCK)  # voices that are cut fade within a block or two: render them away
+
+
 def preset_names(path: Path) -> dict[tuple[int, int], str]:
     """{(bank, program): name} of every preset of the soundfont at `path`."""
     synth, number = _loaded(path, 48_000)
@@ -113,15 +118,18 @@ class Preset:
     def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:
         """The sounding pitch `midi`, held `held` seconds and released for TAIL_SECONDS; a fraction of a key is bent."""
         synth, number = _loaded(self.path, rate)
-        key = round(midi - self.octave)
+        key = int(np.clip(round(midi - self.octave), 0, 127))
         synth.program_select(0, number, self.bank, self.program)
-        synth.pitch_bend(0, round((midi - self.octave - key) * 4096))  # +-8192 is +-2 semitones; 0 is the centre
+        # +-8192 is +-2 semitones, 0 the centre: pitches beyond the keyboard's ends are bent no further
+        synth.pitch_bend(0, int(np.clip(round((midi - self.octave - key) * 4096), -8192, 8191)))
         on, off = round(held * rate / BLOCK) * BLOCK, round(TAIL_SECONDS * rate / BLOCK) * BLOCK
+        # the first block of a voice keeps something of what it played before: let that be the note itself, always
+        synth.noteon(0, key, velocity)
+        _write(synth, 64 * BLOCK)
+        _silence(synth)
         synth.noteon(0, key, velocity)
         sustained = _write(synth, on)
         synth.noteoff(0, key)
         released = _write(synth, off)
-        synth.all_sounds_off(0)
-        # voices that were cut fade within a block or two: render them away, so that the next note starts fresh
-        _write(synth, 16 * BLOCK)
+        _silence(synth)
         return Sound(np.concatenate([sustained, released]), rate)

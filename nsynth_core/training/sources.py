@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.training import soundfont, synthetic
+from nsynth_core.training import soundfont, synthetic, voices
 from nsynth_core.training.soundfont import Preset
+from nsynth_core.training.synthetic import Instrument
 
 HELD_SECONDS = 2.5
 LOW_KEY, HIGH_KEY, KEY_STEP = 24, 100, 5
 VELOCITIES = (55, 110)
-TEST_SHARE, VALIDATION_SHARE = 0.12, 0.10
+HELD_OUT = {"test": 0.12, "validation": 0.10}
+NOT_SHIPPED = "training only"
 SILENT = 1e-3  # a note whose peak stays below -60 dBFS is not there
 
 Render = Callable[[float, int, int, float], Sound]
@@ -46,12 +48,6 @@ def _hash(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
 
 
-def split_of(group: str, seed: int = 0) -> str:
-    """train, validation or test, by hash: a new source never moves an old one."""
-    place = _hash(f"{seed}/{group}") / 2**64
-    return "test" if place < TEST_SHARE else "validation" if place < TEST_SHARE + VALIDATION_SHARE else "train"
-
-
 FAMILIES = {  # the first General MIDI program of each run
     0: "piano", 6: "plucked", 8: "mallet", 14: "bell", 15: "plucked", 16: "organ", 22: "reed", 23: "organ",
     24: "guitar", 32: "bass", 40: "strings", 45: "plucked", 47: "mallet", 48: "ensemble", 52: "voice", 55: "effects",
@@ -61,11 +57,33 @@ FAMILIES = {  # the first General MIDI program of each run
 
 # MuseScore's banks 17, 18, 21, 26 ... hold the same samples as the others, with velocity on a controller
 BANKS = (0, 8, 16, 20, 25, 30, 40, 50)
-# hits, drums and noises: no pitch to follow
-UNPITCHED = {55, 113, *range(115, 128)}
-UNPITCHED_VARIATIONS = {(8, 31)}
-# programs made of the same samples stay in one split
-SAME = {1: 0, 3: 0, 110: 40, 49: 48, 44: 48, 14: 14, 5: 5}
+
+# Left out: hits, drums and noises; and what is inharmonic, by a median `fit` over seven keys below .60 that a deeper
+# pitch raises only by the density of its multiples: timpani .20, tubular bells .55, church bell .54
+UNPITCHED = {47, 55, 113, *range(115, 128)}
+BELLS = {(0, 14), (8, 14)}
+
+# Semitones the sound lies above its key, from `offset` at seven keys: organs with 16' stops or deeper, fifths,
+# harmonics. A preset is in this table where most keys agree on a shift and the key's own pitch explains < 90 %
+OCTAVES = {
+    (0, 16): -24,
+    (0, 17): -12,
+    (0, 18): -12,
+    (0, 31): 24,
+    (0, 86): -24,
+    (0, 97): -12,
+    (8, 16): -24,
+    (8, 17): -24,
+    (8, 19): -12,
+}
+LOWEST = {9: 72}  # a glockenspiel's bars, played two octaves down, are all overtones
+
+# Programs largely made of the same recordings (half or more of the samples of one, from the files' own tables) stay in
+# one split; so do both soundfonts' presets, and the variations, of one program
+SAME = {
+    1: 0, 3: 0, 84: 7, 98: 8, 17: 16, 22: 21, 23: 21, 99: 24, 107: 25, 28: 27, 36: 27, 103: 27, 39: 38, 86: 38, 87: 38,
+    110: 40, 44: 48, 49: 48, 89: 48, 51: 50, 54: 52, 102: 52, 63: 62, 91: 85, 90: 88, 94: 88, 96: 88,
+}  # fmt: skip
 
 COLLECTIONS = {"fluidr3": "FluidR3_GM.sf2", "musescore": "MuseScore_General.sf3"}
 
@@ -79,27 +97,54 @@ def _family(program: int) -> str:
     return [family for first, family in FAMILIES.items() if first <= program][-1]
 
 
-def _presets(seed: int, folder: Path | None) -> Iterator[Source]:
+def _presets(folder: Path | None) -> Iterator[tuple[str, Source]]:
     for collection, file in COLLECTIONS.items():
         path = soundfont.find_soundfont(file, folder)
         for (bank, program), name in soundfont.preset_names(path).items():
-            if bank not in BANKS or program in UNPITCHED or (bank, program) in UNPITCHED_VARIATIONS:
+            if bank not in BANKS or program in UNPITCHED or (bank, program) in BELLS:
                 continue
             full = f"{collection}/{bank:03d}-{program:03d}-{_slug(name)}"
-            split = split_of(f"gm/{SAME.get(program, program)}", seed)
-            yield Source(full, _family(program), split, "MIT", Preset(path, bank, program))
+            play = Preset(path, bank, program, OCTAVES.get((bank, program), 0))
+            low = LOWEST.get(program, LOW_KEY)
+            yield f"gm/{SAME.get(program, program)}", Source(full, _family(program), "train", "MIT", play, low)
+
+
+def _synthetic(seed: int) -> Iterator[tuple[str, Source]]:
+    for name, family in synthetic.names().items():
+        yield name, Source(name, family, "train", "Apache-2.0", Instrument(name, seed))
+    voices.check_installed()
+    for name, (voice, phoneme) in voices.SPOKEN.items():
+        play = voices.Voice(voice, phoneme)
+        yield name, Source(name, "voice", "train", NOT_SHIPPED, play, *voices.keys(voice))
 
 
 def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
     """Every source, in a fixed order. Whole presets are held out; what shares its samples shares its split.
 
-    Raises UserError when a soundfont or FluidSynth is missing.
+    `soundfonts`: the folder of the two soundfonts, if not where Debian puts them. Raises UserError when one of them,
+    FluidSynth or espeak-ng is missing.
     """
-    found = list(_presets(seed, soundfonts))
-    for name, family in synthetic.names().items():
-        play = synthetic.Instrument(name, seed)
-        found.append(Source(name, family, split_of(name, seed), "Apache-2.0", play))
-    return found
+    grouped = [*_presets(soundfonts), *_synthetic(seed)]
+    split = _splits(grouped, seed)
+    return [replace(source, split=split[group]) for group, source in grouped]
+
+
+def _splits(grouped: list[tuple[str, Source]], seed: int) -> dict[str, str]:
+    """The split of each group: in every family, groups in the order of their hash fill the held-out shares."""
+    groups: dict[str, list[Source]] = {}
+    for group, source in grouped:
+        groups.setdefault(group, []).append(source)
+    split = dict.fromkeys(groups, "train")
+    for family in sorted({source.family for _, source in grouped}):
+        order = sorted((g for g in groups if groups[g][0].family == family), key=lambda g: _hash(f"{seed}/{g}"))
+        total = sum(len(groups[group]) for group in order)
+        for name, share in HELD_OUT.items():
+            room = max(2, round(share * total))  # 2: a program in both soundfonts
+            for group in order:
+                if split[group] == "train" and len(groups[group]) <= room:
+                    split[group] = name
+                    room -= len(groups[group])
+    return split
 
 
 def plan(source: Source, seed: int = 0) -> list[tuple[int, int]]:
@@ -118,3 +163,26 @@ def notes(source: Source, seed: int = 0, rate: int = 48_000) -> Iterator[tuple[i
         sound = source.render(midi, velocity, rate)
         if np.abs(sound.samples).max() > SILENT:
             yield midi, velocity, sound
+
+
+SHIFTS = (24, 19, 12, 0, -12, -19, -24)
+WINDOW_SECONDS = (0.2, 0.88)
+
+
+def fit(sound: Sound, midi: float) -> float:
+    """Share 0..1 of the sound's power within 35 cents of a multiple of the pitch `midi`, after the attack."""
+    start, stop = (round(second * sound.rate) for second in WINDOW_SECONDS)
+    x = sound.samples[start:stop]
+    power = (np.abs(np.fft.rfft(x * np.hanning(len(x))[:, None], axis=0)) ** 2).sum(1)
+    hz = np.fft.rfftfreq(len(x), 1 / sound.rate)
+    f0 = 440.0 * 2 ** ((midi - 69) / 12)
+    number = np.maximum(np.round(hz / f0), 1)
+    near = np.minimum(np.maximum(0.02 * number * f0, 4.0), 0.2 * f0)
+    band = (hz > 15) & (hz < 20_000)
+    return float(power[band & (np.abs(hz - number * f0) <= near)].sum() / (power[band].sum() + 1e-30))
+
+
+def offset(sound: Sound, midi: float) -> int:
+    """Semitones from `midi` to the highest of SHIFTS whose multiples explain the sound as well as any (within .05)."""
+    shares = {shift: fit(sound, midi + shift) for shift in SHIFTS}
+    return next(shift for shift in SHIFTS if shares[shift] >= max(shares.values()) - 0.05)
