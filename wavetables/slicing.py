@@ -49,8 +49,9 @@ def slice_cycles(sound: Sound, track: PitchTrack, frames: int | None = None) -> 
     wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
     picks = active[np.round(np.linspace(0, len(active) - 1, wanted)).astype(np.int64)]
     reader = _Reader(x, sound.rate, float(track.f0_hz[track.voiced].min() if track.voiced.any() else track.f0_hz.min()))
+    inner = np.unique(np.clip(picks, active[0] + 1, max(active[-1] - 1, active[0] + 1)))
     for _ in range(2):
-        phase = phase.corrected(reader, picks)
+        phase = phase.corrected(reader, inner)
     spectra = _averaged(reader, phase, picks, active)
     number = np.arange(spectra.shape[1])
     f0 = phase.f0(picks)
@@ -184,8 +185,10 @@ def _averaged(reader: _Reader, phase: _Phase, picks: NDArray[np.int64], active: 
     longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
     spans = [span for span in SPANS if span <= min(longest, max(count - 1, 2))]
     reach = spans[-1] // 2
-    # beyond its ends the note repeats its last cycle, but for one more that a window's flank may touch
-    around = np.clip(picks[:, None] + np.arange(-reach, reach + 1), active[0] - 1, active[-1] + 1)
+    # at its ends the note is mirrored, cycle by cycle: silence or the next note beyond is none of its timbre
+    around = picks[:, None] + np.arange(-reach, reach + 1)
+    around = active[0] + np.abs(around - active[0])
+    around = np.clip(active[-1] - np.abs(active[-1] - around), active[0], active[-1])
     cycles = reader.cycles(phase, around)
     choices = np.stack([np.fft.rfft(_folded(cycles, span)) for span in spans])
     best = _best_span(np.fft.rfft(cycles), spans)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nsynth_core.audio import Sound
+from nsynth_core.errors import UserError
+from nsynth_core.pitch import HOP_SECONDS, PitchTrack
+from wavetables.shaping import align
+from wavetables.slicing import _Reader, slice_cycles
+from wavetables.table import FRAME_SIZE
+
+
+def track_of(hz, seconds: float, voiced=None) -> PitchTrack:
+    count = int(seconds / HOP_SECONDS) + 1
+    f0 = np.broadcast_to(np.asarray(hz, dtype=np.float64), count).copy()
+    return PitchTrack(f0, np.ones(count, bool) if voiced is None else voiced, 1.0)
+
+
+def tone(hz, seconds: float = 1.0, rate: int = 44100, levels=(1.0, 0.5, 0.3, 0.2), top: float = 0.45) -> Sound:
+    """Harmonic sum; hz a number or a function of time."""
+    t = np.arange(int(seconds * rate)) / rate
+    f0 = hz(t) if callable(hz) else np.full(len(t), hz)
+    turns = np.concatenate([[0], np.cumsum((f0[1:] + f0[:-1]) / 2)]) / rate
+    x = sum(a * np.sin(2 * np.pi * (k + 1) * turns) for k, a in enumerate(levels) if (k + 1) * f0.max() < top * rate)
+    return Sound((0.3 * x).astype(np.float32)[:, None], rate)
+
+
+def levels_of(frames: np.ndarray, count: int) -> np.ndarray:
+    return np.abs(np.fft.rfft(frames))[:, 1 : count + 1] / (FRAME_SIZE / 2) / 0.3
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize("hz", [27.5, 110.3, 997.0])
+def test_steady_tone_at_any_rate(rate, hz):
+    frames = slice_cycles(tone(hz, 0.5, rate), track_of(hz, 0.5))
+    assert frames.shape == (min(256, int(0.5 * hz)), FRAME_SIZE)
+    assert frames.dtype == np.float32
+    want = np.where(np.arange(1, 5) * hz < 0.45 * rate, (1.0, 0.5, 0.3, 0.2), 0.0)
+    inner = frames[1:-1]
+    assert np.abs(levels_of(inner, 4) - want).max() < 3e-3  # the sound begins with a step
+    assert np.abs(align(inner) - align(inner)[0]).max() < 2e-3
+
+
+def test_nothing_above_the_nyquist_of_the_source():
+    hz, rate = 301.0, 16000
+    x = tone(hz, 1.0, rate, levels=1 / np.arange(1, 27), top=0.499)
+    spectrum = np.abs(np.fft.rfft(slice_cycles(x, track_of(hz, 1.0))))
+    assert spectrum[:, int(0.5 * rate / hz) + 1 :].max() < 1e-5 * spectrum.max()
+
+
+@pytest.mark.parametrize("cents", [0.3, -2.0, 8.0])
+def test_a_wrong_track_is_corrected(cents):
+    """A hundred harmonics of 55 Hz: eight cents wrong would smear the upper ones over each other."""
+    x = tone(55.0, 1.5, levels=np.ones(100) / 10)
+    frames = slice_cycles(x, track_of(55.0 * 2 ** (cents / 1200), 1.5))[2:-2]
+    assert np.abs(20 * np.log10(levels_of(frames, 100) / 0.1)).max() < 0.2
+
+
+def test_vibrato_and_glide():
+    def wobble(t):
+        return 150 * 2 ** (t / 2 + 0.03 * np.sin(2 * np.pi * 5.5 * t))
+
+    times = np.arange(0, 2.0, HOP_SECONDS)
+    frames = slice_cycles(tone(wobble, 2.0, levels=np.ones(40) / 10), track_of(wobble(np.append(times, 2.0)), 2.0))
+    assert np.abs(20 * np.log10(levels_of(frames[2:-2], 40) / 0.1)).max() < 0.3
+
+
+def test_moving_timbre_is_followed():
+    t = np.arange(88200) / 44100
+    x = np.sin(2 * np.pi * 200 * t) + t / 2 * np.sin(2 * np.pi * 600 * t)
+    frames = slice_cycles(Sound((0.3 * x).astype(np.float32)[:, None], 44100), track_of(200.0, 2.0))
+    np.testing.assert_allclose(levels_of(frames, 3)[:, 2], np.linspace(0, 1, len(frames)), atol=0.01)
+
+
+def test_noise_is_averaged_where_the_note_stands_still():
+    rng = np.random.default_rng(1)
+    clean = tone(220.0, 2.0, levels=1 / np.arange(1, 40))
+    noisy = Sound(clean.samples + rng.normal(0, 0.02, clean.samples.shape).astype(np.float32), 44100)
+    truth, found = (levels_of(slice_cycles(s, track_of(220.0, 2.0)), 100) for s in (clean, noisy))
+    # one cycle alone would be off by noise * sqrt(2 / samples of a cycle)
+    alone = 0.02 / 0.3 * np.sqrt(2 / (44100 / 220))
+    assert np.sqrt(((found - truth) ** 2).mean()) < 0.5 * alone
+
+
+def test_silence_and_unvoiced_parts_make_no_frames():
+    note = tone(220.0, 1.0).samples
+    gap = np.zeros((22050, 1), np.float32)
+    sound = Sound(np.concatenate([gap, note, gap, 1e-3 * note]), 44100)
+    frames = slice_cycles(sound, track_of(220.0, sound.seconds))
+    assert levels_of(frames, 1).min() > 0.2
+    voiced = np.arange(int(1 / HOP_SECONDS) + 1) < 100
+    assert len(slice_cycles(tone(220.0, 1.0), track_of(220.0, 1.0, voiced))) == pytest.approx(110, abs=1)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 100, 256])
+def test_frame_count(frames):
+    assert len(slice_cycles(tone(440.0, 1.0), track_of(440.0, 1.0), frames)) == frames
+
+
+def test_three_periods_are_enough_and_none_is_refused():
+    frames = slice_cycles(tone(100.0, 0.0301), track_of(100.0, 0.0301))
+    assert len(frames) == 3
+    assert np.abs(levels_of(frames[1:2], 4) - (1.0, 0.5, 0.3, 0.2)).max() < 0.05
+    with pytest.raises(UserError, match="less than one period"):
+        slice_cycles(tone(100.0, 0.005), track_of(100.0, 0.005))
+
+
+def test_zero_dc_even_with_an_offset():
+    sound = tone(220.0)
+    frames = slice_cycles(Sound(sound.samples + np.float32(0.2), 44100), track_of(220.0, 1.0))
+    assert np.abs(frames.mean(1)).max() < 1e-7
+
+
+def test_reader_is_band_limited_to_nine_tenths_of_nyquist():
+    rate, places = 1000, np.random.default_rng(1).uniform(100, 900, 5000)
+    for hz in (1.0, 123.4, 400.0, 450.0):
+        x = np.sin(2 * np.pi * hz * np.arange(1000) / rate)
+        error = _Reader(x, rate, 100.0).at(places) - np.sin(2 * np.pi * hz * places / rate)
+        assert np.abs(error).max() < (1e-4 if hz <= 400 else 1e-2), hz
