@@ -1,0 +1,250 @@
+"""The schema of preset files; what breaks it is one line that names the file, the key, the value and what is legal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from nsynth_core.errors import UsageError, UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MAX_BYTES = 100_000
+MAX_PITCHES = 128
+MAX_NOTES = 10_000
+MAX_SOUND_SECONDS = 36_000.0  # ten hours: 10 GB of 24-bit 48 kHz stereo
+
+# names that Windows keeps for devices, with any suffix: a pack made on Linux must open there
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class InstrumentEntry(_Model):
+    """One built-in instrument: what it is, where it comes from, and under which licence."""
+
+    name: Name
+    family: Line
+    source: Line
+    licence: Line
+    description: Line
+
+
+class _InstrumentFile(_Model):
+    instrument: list[InstrumentEntry]
+
+
+class Preset(_Model):
+    """A recipe of a grid: corner instruments x mixes x pitches.
+
+    `corners` are built-in instruments or, in a user's file, sounds (a Path each), in the order top-left, top-right,
+    bottom-left, bottom-right; two corners make a line. `pitches` are MIDI numbers, ascending.
+    """
+
+    title: Line = Field(description="one line of text, at most 300 characters")
+    why: Line = Field(description="one line that says why it sounds interesting, at most 300 characters")
+    corners: tuple[str | Path, ...] = Field(
+        description="2 or 4 instrument names or sounds: top-left, top-right, bottom-left, bottom-right"
+    )
+    mixes: int = Field(5, ge=2, le=33, description="a whole number of mix points a side, 2..33")
+    pitches: tuple[float, ...] = Field(
+        description=f"1..{MAX_PITCHES} MIDI numbers 0..127 or note names, as a list or as {{from, to, step}}"
+    )
+    seconds: float = Field(4.0, ge=0.1, le=60, strict=False, description="the length of a note, 0.1..60 seconds")
+    rate: Literal[44100, 48000, 88200, 96000] = Field(48000, description="44100, 48000, 88200 or 96000 Hz")
+    weights: Literal["bilinear", "nsynth"] = Field("bilinear", description='"bilinear" or "nsynth"')
+
+    @property
+    def rows(self) -> int:
+        """Rows of the mix plane: as many as columns between four corners, one between two."""
+        return self.mixes if len(self.corners) == 4 else 1
+
+    @property
+    def tables(self) -> int:
+        """How many tables the grid has: one a row and pitch, its frames walk the columns."""
+        return self.rows * len(self.pitches)
+
+    @property
+    def notes(self) -> int:
+        """How many notes the grid has."""
+        return self.rows * self.mixes * len(self.pitches)
+
+    @field_validator("seconds", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object) -> object:
+        if isinstance(value, (bool, str)):
+            raise ValueError
+        return value
+
+    @field_validator("corners", mode="before")
+    @classmethod
+    def _known_corners(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, tuple):  # checked already: TOML has no tuples
+            return value
+        if not isinstance(value, list) or len(value) not in (2, 4) or not all(isinstance(each, str) for each in value):
+            raise ValueError
+        return tuple(_corner(each, info.context) for each in value)
+
+    @field_validator("pitches", mode="before")
+    @classmethod
+    def _expand_pitches(cls, value: object) -> object:
+        return value if isinstance(value, tuple) else _pitches(value)
+
+    @model_validator(mode="after")
+    def _not_absurd(self) -> Preset:
+        if self.notes > MAX_NOTES:
+            raise ValueError(f"{self.notes} notes (mixes x mixes x pitches); at most {MAX_NOTES} are rendered at once")
+        if self.notes * self.seconds > MAX_SOUND_SECONDS:
+            hours, most = self.notes * self.seconds / 3600, MAX_SOUND_SECONDS / 3600
+            raise ValueError(f"{hours:.0f} hours of sound (notes x seconds); at most {most:.0f} are rendered at once")
+        return self
+
+
+def check_name(name: str) -> str:
+    """`name` when it is safe as a file name on Linux, macOS and Windows. Raises ValueError that says why it is not."""
+    if not name.strip(" .") or any(ord(letter) < 32 or letter in '<>:"/\\|?*\x7f' for letter in name):
+        raise ValueError(f"{name!r} is no file name on every system")
+    if name.split(".")[0].strip().lower() in RESERVED:
+        raise ValueError(f"{name!r} is a reserved name on Windows")
+    return name
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a preset file. Raises UserError: missing, a folder, unreadable, too large to be one."""
+    try:
+        if not path.exists():
+            raise UserError(f"{path}: no such preset file")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; a preset is a .toml file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path}: larger than {MAX_BYTES // 1000} kB, so no preset")
+    return data
+
+
+def parse(data: bytes, name: str, file: str, folder: Path | None) -> Preset:
+    """The preset in the TOML text `data`; `file` is what errors call it.
+
+    Corners that are no built-in instruments are sounds relative to `folder`; None allows only instruments.
+    """
+    try:
+        check_name(name)
+        return Preset.model_validate(_toml(data, file), context={"folder": folder})
+    except ValidationError as error:
+        raise UserError(f"{file}: {_one_line(error, Preset)}") from error
+    except ValueError as error:
+        raise UserError(f"{file}: {error}; rename the file") from error
+
+
+def change(preset: Preset, changes: Mapping[str, object]) -> Preset:
+    """`preset` with some keys changed, checked again. Raises UsageError."""
+    try:
+        return Preset.model_validate({**{key: getattr(preset, key) for key in Preset.model_fields}, **changes})
+    except ValidationError as error:
+        raise UsageError(_one_line(error, Preset)) from error
+
+
+def parse_instruments(data: bytes, file: str) -> tuple[InstrumentEntry, ...]:
+    """The entries of instruments.toml. Raises UserError when it breaks the schema."""
+    try:
+        return tuple(_InstrumentFile.model_validate(_toml(data, file)).instrument)
+    except ValidationError as error:
+        raise UserError(f"{file}: {_one_line(error, InstrumentEntry)}") from error
+
+
+def _toml(data: bytes, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not a preset: not UTF-8 text (byte {error.start})") from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number of 5000 digits
+        raise UserError(f"{file}: not a preset: {str(error) or 'nested too deeply'}; write it as TOML") from error
+
+
+def _corner(text: str, context: Any) -> str | Path:
+    from presets import did_you_mean, instruments
+
+    known = [entry.name for entry in instruments()]
+    if text in known:
+        return text
+    folder: Path | None = (context or {}).get("folder")
+    parts = PurePosixPath(text.replace("\\", "/")).parts
+    if text.startswith(("/", "\\", "~")) or ".." in parts:
+        raise ValueError(f"corner {text!r} leaves the preset's folder; put the sound beside the preset file")
+    for part in parts:
+        check_name(part)
+    if folder is not None and parts and folder.joinpath(*parts).exists():
+        return folder.joinpath(*parts)
+    if folder is not None and (len(parts) > 1 or "." in text):
+        raise ValueError(f"corner {text!r}: no such sound beside the preset")
+    hint = did_you_mean(text, known) or "'make-wavetable presets' lists them"
+    raise ValueError(f"corner {text!r}: no instrument has that name; {hint}")
+
+
+def _pitches(value: object) -> tuple[float, ...]:
+    from nsynth_core.notes import parse_pitch
+
+    def one(item: object) -> float:
+        if isinstance(item, bool) or not isinstance(item, (int, float, str)):
+            raise ValueError(f"pitch {item!r} is neither a MIDI number nor a note name")
+        try:
+            midi = parse_pitch(item) if isinstance(item, str) else float(item)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        if not 0 <= midi <= 127:
+            raise ValueError(f"pitch {item!r} is outside 0..127")
+        return midi
+
+    if isinstance(value, dict):
+        if set(value) != {"from", "to", "step"}:
+            raise ValueError(f"pitches has the keys {', '.join(map(str, value))}; it needs from, to and step")
+        low, high, step = one(value["from"]), one(value["to"]), value["step"]
+        if isinstance(step, bool) or not isinstance(step, (int, float)) or not step > 0 or low > high:
+            raise ValueError("pitches needs from <= to and a step above 0")
+        count = (high - low) / step + 1e-9 + 1
+        if not count < MAX_PITCHES + 1:
+            raise ValueError(f"pitches makes {count:.0f} pitches; at most {MAX_PITCHES}")
+        return tuple(low + index * float(step) for index in range(int(count)))
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_PITCHES:
+        raise ValueError
+    pitches = tuple(sorted(one(item) for item in value))
+    if len(set(pitches)) < len(pitches):
+        raise ValueError("pitches names one pitch twice")
+    return pitches
+
+
+def _one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing wrong: key, value, what is legal; and how many more."""
+    from presets import did_you_mean
+
+    first, *more = error.errors(include_url=False)
+    path = [str(step) for step in first["loc"]]
+    name = ".".join(path)
+    key = next((step for step in path if step in model.model_fields), "")
+    legal = (key and model.model_fields[key].description) or ""
+    if first["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        line = f"unknown key {name!r}; {did_you_mean(path[-1], known) or 'legal: ' + ', '.join(known)}"
+    elif first["type"] == "missing":
+        line = f"the key {name!r} is missing" + (f": {legal}" if legal else "")
+    elif first["type"] == "value_error" and str(first["ctx"]["error"]):  # ours; an empty one means: say what is legal
+        line = str(first["ctx"]["error"])
+    else:
+        shown = repr(first["input"])
+        line = f"{name} = {shown if len(shown) <= 60 else shown[:57] + '...'}; legal: {legal or first['msg']}"
+    return line + (f" (and {len(more)} more)" if more else "")

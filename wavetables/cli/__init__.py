@@ -1,0 +1,109 @@
+"""The command line: thin, no DSP. Every heavy import is inside the command that needs it, so that --help is instant."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from nsynth_core.errors import UsageError, UserError
+from wavetables.cli import blend, grid, import_, inspect, model, presets, report
+from wavetables.cli.common import version as program_version
+
+DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+TRACEBACK = "MAKE_WAVETABLE_TRACEBACK"
+
+app = typer.Typer(
+    name="make-wavetable",
+    help="The instrument between two sounds: blended notes and wavetables for your synth.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"make-wavetable {program_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+for name, command in (
+    ("import", import_.import_),
+    ("blend", blend.blend),
+    ("grid", grid.grid),
+    ("inspect", inspect.inspect),
+    ("presets", presets.presets),
+    ("report", report.report),
+    ("corpus", model.corpus),
+    ("train", model.train),
+):
+    app.command(name)(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 some of a batch failed, 130
+    interrupted. Whatever goes wrong is one line on standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with contextlib.suppress(ValueError):  # only the main thread may; temporary files are then removed on SIGTERM too
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(given or ["--help"], prog_name="make-wavetable", standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:  # how newer releases of typer hand on Ctrl-C
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else DONE
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted; every file that was written is whole", INTERRUPTED)
+    except BrokenPipeError:
+        # the reader has gone: what is still buffered goes nowhere, without a message at interpreter exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except UserError as error:
+        return _say(f"error: {error}", USAGE if isinstance(error, UsageError) else FAILED)
+    except MemoryError:
+        return _say("error: not enough memory; make fewer or shorter notes at once", FAILED)
+    except OSError as error:
+        if TRACEBACK in os.environ:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"error: {where}{error.strerror or error}", FAILED)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # the parser's: unknown option, bad value
+            return _say(f"error: {_usage(error)}", USAGE)
+        if TRACEBACK in os.environ:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        return _say(f"error: {what}; this is a bug: {TRACEBACK}=1 shows where, please report it", FAILED)
+
+
+def _usage(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "make-wavetable"
+    message = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+    return f"{message[:1].lower()}{message[1:]}; '{command} --help' shows how"
+
+
+def _say(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"make-wavetable: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)

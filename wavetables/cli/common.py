@@ -1,0 +1,179 @@
+"""What the commands share: options, messages, progress, names of outputs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from nsynth_core.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from nsynth_core.blend import Instrument
+    from nsynth_core.engine import Engine
+
+Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages; errors are still shown.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same result.")]
+Pitch = Annotated[
+    str | None, typer.Option(metavar="NOTE", help="C3, F#2, A3+12 (cents), a MIDI number (48 is C3) or 440Hz.")
+]
+Rate = Annotated[int, typer.Option(min=8000, max=192_000, metavar="HZ", help="Sample rate of the notes.")]
+EngineName = Annotated[
+    str, typer.Option(metavar="NAME", help="harmonic (the network), crossfade, envelope or transport.")
+]
+Detail = Annotated[
+    float, typer.Option(metavar="0..1", help="How much of what the network misses is kept: 1 keeps the ends exact.")
+]
+
+Frames = Annotated[int | None, typer.Option(min=1, max=256, metavar="N", help="At most so many frames in the table.")]
+
+MAX_SECONDS = 60.0
+LOG_SECONDS = 5.0
+Item = TypeVar("Item")
+Update = Callable[[int, int, str], None]
+
+
+def say(message: str, quiet: bool = False) -> None:
+    """A message for the user, on standard error."""
+    if not quiet:
+        print(message, file=sys.stderr, flush=True)
+
+
+def emit(data: Any) -> None:
+    """A result for programs: JSON on standard output."""
+    print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def pitch_of(text: str | None) -> float | None:
+    """The MIDI pitch of --pitch. Raises UsageError."""
+    if text is None:
+        return None
+    from nsynth_core.notes import parse_pitch
+
+    return parse_pitch(text)
+
+
+def check_choice(word: str, legal: tuple[str, ...], what: str) -> str:
+    """`word` when it is legal. Raises UsageError that names the closest."""
+    if word in legal:
+        return word
+    import difflib
+
+    near = difflib.get_close_matches(word, legal, 1)
+    hint = f"did you mean {near[0]}?" if near else f"legal: {', '.join(legal)}"
+    raise UsageError(f"no {what} is named {word!r}; {hint}")
+
+
+def check_number(value: float, low: float, high: float, option: str) -> float:
+    """`value` when it is a number within low..high. Raises UsageError."""
+    if not low <= value <= high:
+        raise UsageError(f"{option} {value:g} is outside {low:g}..{high:g}")
+    return value
+
+
+def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:
+    """The built-in instrument of that name, else the one in a sound file or folder. Raises UserError."""
+    import presets
+    from nsynth_core import blend
+
+    found = presets.corner(spec) if isinstance(spec, str) else spec
+    return (
+        presets.load_instrument(found, engine)
+        if isinstance(found, str)
+        else blend.load_instrument(found, engine, pitch)
+    )
+
+
+def version() -> str:
+    """The version of the installed program."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("make-wavetable")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def sound_name(spec: str) -> str:
+    """What a sound, preset or instrument is called in the names of outputs: its file name without the suffix."""
+    path = Path(spec)
+    return (path.resolve().name if path.is_dir() else path.stem) or "sound"
+
+
+def check_folder(folder: Path, force: bool) -> None:
+    """Raise UserError when `folder` cannot become the folder of outputs: a file, in use, or below a file."""
+    for place in (folder, *folder.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise UserError(f"{place} is a file, so {folder} cannot be a folder; choose another -o")
+            break
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise UserError(f"{folder} exists already and is not empty; choose another -o or add --force")
+
+
+def run_batch(items: list[Item], work: Callable[[Item], None], label: str, quiet: bool) -> int:
+    """Do `work` on every item and return the exit code: a single item's error is raised, a batch's errors are each one
+    line, and the rest goes on: 0 all done, 3 some failed, 1 all failed."""
+    if len(items) == 1:
+        work(items[0])
+        return 0
+    failed = 0
+    with progress(label, quiet) as update:
+        for done, item in enumerate(items, 1):
+            try:
+                work(item)
+            except UserError as error:
+                failed += 1
+                print(f"make-wavetable: error: {error}", file=sys.stderr, flush=True)
+            update(done, len(items), "")
+    if failed:
+        say(f"{failed} of {len(items)} failed", quiet)
+    return 0 if not failed else 3 if failed < len(items) else 1
+
+
+@contextmanager
+def progress(label: str, quiet: bool) -> Iterator[Update]:
+    """Give update(done, total, note): a bar with rate and time left on a terminal, else log lines."""
+    if quiet:
+        yield lambda done, total, note: None
+        return
+    start = time.monotonic()
+    if not sys.stderr.isatty():
+        yield _log(label, start)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]} {task.fields[note]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), rate)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None, rate="", note="")
+
+        def show(done: int, total: int, note: str) -> None:
+            speed = f"{done / max(time.monotonic() - start, 1e-9):.1f}/s"
+            bar.update(task, completed=done, total=total, rate=speed, note=note)
+
+        yield show
+
+
+def _log(label: str, start: float) -> Update:
+    last = start
+
+    def show(done: int, total: int, note: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LOG_SECONDS or done == total:
+            last, speed = now, done / max(now - start, 1e-9)
+            left = round((total - done) / max(speed, 1e-9))
+            parts = (f"{label}: {done}/{total}", f"{speed:.1f}/s", f"{left // 60}:{left % 60:02} left", note)
+            say(", ".join(filter(None, parts)))
+
+    return show

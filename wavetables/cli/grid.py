@@ -1,0 +1,183 @@
+"""make-wavetable grid: notes and tables over pitch x mix, and the manifest that makes them again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_core.errors import UsageError
+from wavetables.cli.common import (
+    MAX_SECONDS,
+    Detail,
+    EngineName,
+    Force,
+    Json,
+    Quiet,
+    check_choice,
+    check_folder,
+    check_number,
+    emit,
+    load_instrument,
+    pitch_of,
+    progress,
+    say,
+    sound_name,
+    version,
+)
+
+if TYPE_CHECKING:
+    from nsynth_core.blend import Instrument
+    from nsynth_core.engine import Engine
+    from nsynth_core.grid import GridSpec
+    from presets.schema import Preset
+
+
+def grid(
+    what: Annotated[list[str], typer.Argument(metavar="PRESET|FILE|SOUND", hidden=True)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The folder to write. Default: the preset's name."),
+    ] = None,
+    pitches: Annotated[str | None, typer.Option(metavar="C2,C3,...", help="Only these pitches.")] = None,
+    duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Length of a note.")] = None,
+    rate: Annotated[int | None, typer.Option(metavar="HZ", help="Sample rate: 44100, 48000, 88200 or 96000.")] = None,
+    notes: Annotated[bool, typer.Option("--notes/--no-notes", help="Write the notes.")] = True,
+    tables: Annotated[bool, typer.Option("--tables/--no-tables", help="Write the tables.")] = True,
+    engine: EngineName = "harmonic",
+    detail: Detail = 1.0,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Render notes and tables over a pitch x mix grid.
+
+    Give a preset, a preset file of your own, or two or four sounds for the corners: top left, top right, bottom left,
+    bottom right. A table's frames walk from its left sound to its right one.
+
+    \b
+    make-wavetable grid grid5 -o out
+    make-wavetable grid my.toml -o out --pitches C2,C3 --duration 2
+    make-wavetable grid flute.wav choir.wav glass.wav brass.wav -o out --no-notes
+    """
+    if not (notes or tables):
+        raise UsageError("--no-notes and --no-tables together leave nothing to write")
+    check_number(detail, 0, 1, "--detail")
+    preset = _narrowed(_preset(what), pitches, duration, rate)
+    folder = output if output is not None else Path(_name(what))
+    check_folder(folder, force)
+
+    from nsynth_core.engine import ENGINES, load_engine
+    from nsynth_core.files import atomic
+    from nsynth_core.grid import GridSpec
+
+    runner = load_engine(check_choice(engine, ENGINES, "engine"))
+    spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, detail=detail)
+    instruments = [load_instrument(corner, runner) for corner in preset.corners]
+    for line in (line for instrument in instruments for line in instrument.said):
+        say(line, quiet)
+    name, total = _name(what), (preset.notes if notes else 0) + (preset.tables if tables else 0)
+    told = {
+        "preset": name,
+        "engine": f"{engine} {runner.version}",
+        "detail": f"{detail:g}",
+        "program": f"make-wavetable {version()}",
+    }
+    written: list[dict[str, object]] = []
+    with progress(name, quiet) as update:
+        for fact in _render(spec, instruments, runner, folder, told, notes, tables, force):
+            written.append(fact)
+            update(len(written), total, "")
+    recipe = {**preset.model_dump(mode="json"), "corners": list(map(str, preset.corners))}
+    manifest = {**told, "recipe": recipe, "notes": notes, "tables": tables, "files": written}
+    with atomic(folder / "manifest.json", force) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if as_json:
+        emit({"output": str(folder), **manifest})
+    else:
+        say(f"{folder}: {len(written)} files", quiet)
+        print(folder)
+
+
+def _preset(what: list[str]) -> Preset:
+    """The preset that the arguments name, or the default preset with the user's sounds on its corners."""
+    import presets
+
+    if len(what) == 1:
+        return presets.load(what[0])
+    if len(what) not in (2, 4):
+        raise UsageError(f"grid takes one preset, or two sounds or four, not {len(what)} names")
+    corners = tuple(map(presets.corner, what))
+    title = f"Between {', '.join(map(sound_name, what))}"[:300]
+    return presets.changed(presets.load(presets.DEFAULT), corners=corners, title=title, why="sounds of your own")
+
+
+def _narrowed(preset: Preset, pitches: str | None, duration: float | None, rate: int | None) -> Preset:
+    """`preset` with what the options change, checked again."""
+    import presets
+
+    changes: dict[str, object] = {}
+    if pitches is not None:
+        changes["pitches"] = [pitch_of(text) for text in pitches.split(",")]
+    if duration is not None:
+        changes["seconds"] = check_number(duration, 0.1, MAX_SECONDS, "--duration")
+    if rate is not None:
+        changes["rate"] = rate
+    return presets.changed(preset, **changes) if changes else preset
+
+
+def _render(
+    spec: GridSpec,
+    instruments: Sequence[Instrument],
+    engine: Engine,
+    folder: Path,
+    told: Mapping[str, str],
+    notes: bool,
+    tables: bool,
+    force: bool,
+) -> Iterator[dict[str, object]]:
+    """Render and write every file, a few at a time, and say what it is.
+
+    A mix's notes are a folder of NAME_PITCH files, so that it can be an instrument again.
+    """
+    from nsynth_core import audio
+    from nsynth_core.grid import GridPitch, render
+    from wavetables.formats import serum
+    from wavetables.shaping import shape
+    from wavetables.table import Table
+
+    side, line = spec.mixes - 1, spec.points(len(instruments))
+
+    def note(at: GridPitch, x: float, y: float) -> dict[str, object]:
+        mix = f"x{round(x * side)}y{round(y * side)}"
+        path = Path("notes", mix, f"{mix}_{at.pitch:g}.wav")
+        audio.write(folder / path, at.note(x, y), force)
+        return {"path": path.as_posix(), "kind": "note", "pitch": at.pitch, "x": x, "y": y}
+
+    def table(at: GridPitch, y: float) -> dict[str, object]:
+        row = f"row{round(y * side)}"
+        path = Path("tables", f"{told['preset']}-{row}_{at.pitch:g}.wav")
+        made = Table(shape(at.table(y)), path.stem, at.pitch, {**told, "row": f"{y:g}"})
+        serum.write(folder / path, made, force)
+        return {"path": path.as_posix(), "kind": "table", "pitch": at.pitch, "y": y, "frames": len(made.frames)}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for at in render(spec, instruments, engine):
+                jobs = [partial(note, at, x, y) for x, y in line] if notes else []
+                jobs += [partial(table, at, y) for y in sorted({y for _, y in line})] if tables else []
+                yield from pool.map(lambda job: job(), jobs)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _name(what: list[str]) -> str:
+    """What the grid's folder is called."""
+    return "-".join(map(sound_name, what))

@@ -1,0 +1,92 @@
+"""make-wavetable import: a recording becomes a table for a synth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nsynth_core.errors import UsageError, UserError
+from nsynth_core.files import check_free
+from wavetables.cli.common import Force, Frames, Json, Pitch, Quiet, emit, pitch_of, run_batch, say
+
+SUFFIXES = {".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64"}
+
+
+def import_(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", hidden=True)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .wav file, or a folder for several sources.")
+    ] = None,
+    pitch: Pitch = None,
+    frames: Frames = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Turn recordings into Serum wavetables.
+
+    A SOURCE is a sound file or a folder of them. Its pitch is found, unless it is given, and its cycles become frames.
+
+    \b
+    make-wavetable import note.wav -o table.wav
+    make-wavetable import recordings/ -o tables/ --frames 64
+    """
+    jobs = _jobs([Path(source) for source in sources], output)
+    midi = pitch_of(pitch)
+    results: list[dict[str, object]] = []
+
+    def one(job: tuple[Path, Path]) -> None:
+        source, target = job
+        if target.exists() and target.samefile(source):
+            raise UserError(f"{source} would be replaced by its own table; choose another -o")
+        check_free(target, force)
+        from wavetables.formats import serum
+        from wavetables.importing import import_sound
+
+        table = import_sound(source, midi, frames)
+        serum.write(target, table, force)
+        found = table.provenance.get("pitch", "a wavetable already")
+        say(f"{source}: {found}, {len(table.frames)} frames", quiet)
+        facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found}
+        results.append({"source": str(source), "output": str(target), **facts})
+
+    code = run_batch(jobs, one, "import", quiet)
+    if as_json:
+        emit(results)
+    else:
+        for result in results:
+            print(result["output"])
+    return code
+
+
+def _jobs(sources: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
+    """(source, target) of every sound: folders are searched, names that would collide are refused."""
+    files: list[tuple[Path, Path]] = []  # and where below the output folder
+    for source in sources:
+        if source.is_dir():
+            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+            if not found:
+                raise UserError(f"{source}: no sound file in this folder")
+            files += [(path, path.relative_to(source).with_suffix(".wav")) for path in found]
+        else:
+            files.append((source, Path(source.stem + ".wav")))
+    single = len(files) == 1 and not sources[0].is_dir()
+    if single and (output is None or not output.is_dir()):
+        source = files[0][0]
+        target = output if output is not None else Path(f"{source.stem}-table.wav")
+        if target.suffix.lower() != ".wav":
+            raise UsageError(f"-o {target}: a Serum table is a .wav file")
+        return [(source, target)]
+    if output is None:
+        raise UsageError("several sources need -o FOLDER")
+    if output.exists() and not output.is_dir():
+        raise UserError(f"{output} is a file; several tables need a folder, choose another -o")
+    jobs = [(source, output / below) for source, below in files]
+    seen: dict[Path, Path] = {}
+    for source, target in jobs:
+        if target in seen:
+            raise UserError(f"{seen[target]} and {source} would both become {target}; import them to two folders")
+        seen[target] = source
+    return jobs

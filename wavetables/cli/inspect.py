@@ -1,0 +1,32 @@
+"""make-wavetable inspect: what is in a table, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavetables.cli.common import Json, emit, run_batch
+
+
+def inspect(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True)],
+    as_json: Json = False,
+) -> int:
+    """Show what is in wavetable files, and what is wrong with them."""
+    from wavetables import inspection
+
+    reports: list[dict[str, object]] = []
+
+    def one(file: Path) -> None:
+        found = inspection.inspect(file)
+        if as_json:
+            reports.append(found.to_dict())
+        else:
+            print(found)
+
+    code = run_batch(files, one, "inspect", quiet=True)
+    if as_json:
+        emit(reports)
+    return code
