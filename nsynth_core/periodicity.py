@@ -1,4 +1,4 @@
-"""Coarse f0: normalised correlation at octave-spaced windows, then the cheapest path through its peaks."""
+"""Coarse f0: normalised correlation in windows scaled with the period, then the cheapest path through its peaks."""
 
 from __future__ import annotations
 
@@ -8,92 +8,82 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from nsynth_core.audio import Floats
+from nsynth_core.audio import Floats, Sound, resample
 
 Doubles = NDArray[np.float64]
 
+HOP_SECONDS = 0.005
+# Below 5.5 kHz lie the fundamental of every note and the partials that carry its period; the noise above only misleads,
+# and one bandwidth for all periods keeps their correlations comparable.
+RATE = 12_000
 SPLIT_HZ = 190.0  # from here up one window serves all periods
-LOW_RATE = 12_000  # correlations of the lower octaves see partials to 5 kHz: enough, and four times cheaper
-BLOCK = 1 << 21  # samples of framed audio held at once
-PEAKS = 4  # candidates a window
+BLOCK = 1 << 20  # samples of framed audio held at once
+PEAKS = 5  # candidates a window
 MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
 OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
-JUMP_COST = 0.7  # an octave jump; a glide over the octave pays the same, however slow
+JUMP_COST = 0.7  # of an octave jump
+FREE_OCTAVES = 0.03  # change a frame that costs nothing, else the noise of a short lag makes its multiples cheaper
 VOICING_COST = 0.25
 UNVOICED = 0.5  # correlation below which a frame is rather noise
 
 
-def octaves(low_hz: float, high_hz: float) -> list[tuple[float, float]]:
-    """(low, high) of the frequency bands searched, one window each."""
-    bands = []
+def candidates(x: Floats, times: Doubles, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
+    """Peaks of the normalised correlation of `x` (n,) at RATE around `times` (T,): Hz (T, K) and correlation (T, K) in
+    0..1, 0 where there is none."""
+    found = []
     while low_hz < min(SPLIT_HZ, high_hz):
-        bands.append((low_hz, min(2 * low_hz, high_hz)))
+        found.append(_peaks(x, RATE, times, low_hz, min(2 * low_hz, high_hz)))
         low_hz *= 2
     if low_hz < high_hz:
-        bands.append((low_hz, high_hz))
-    return bands
+        # the short periods need more points, and room for the square of the signal
+        double = resample(Sound(x[:, None], RATE), 2 * RATE).samples[:, 0]
+        found.append(_peaks(double, 2 * RATE, times, low_hz, high_hz))
+    return np.concatenate([f[0] for f in found], 1), np.concatenate([f[1] for f in found], 1)
 
 
-def candidates(
-    x: Floats, slow: Floats, rate: int, slow_rate: int, times: Doubles, low_hz: float, high_hz: float
-) -> tuple[Doubles, Doubles]:
-    """Peaks of the normalised correlation at `times`: Hz (T, K) and correlation (T, K), 0 where there is none.
-
-    `x` at `rate` serves the short periods, `slow` at `slow_rate` the long ones.
-    """
-    hz, strength = [], []
-    for low, high in octaves(low_hz, high_hz):
-        signal, at = (slow, slow_rate) if high <= 2 * SPLIT_HZ else (x, rate)
-        window = min(round(at * max(3.0 / low, 0.016)), len(signal))
-        found = _peaks(signal, at, window, times, low, high)
-        hz.append(found[0])
-        strength.append(found[1])
-    return np.concatenate(hz, 1), np.concatenate(strength, 1)
-
-
-def _peaks(x: Floats, rate: int, window: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
+def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
     from scipy import fft
 
-    count = len(times)
-    hz, strength = np.zeros((count, PEAKS)), np.zeros((count, PEAKS))
-    # half a period of overlap is the least that can be compared; one lag more on each side shows the peak's flanks
-    last = min(math.ceil(rate / low) + 2, int(0.75 * window))
-    first = max(int(rate / high) - 1, 2)
+    hz, strength = np.zeros((len(times), PEAKS)), np.zeros((len(times), PEAKS))
+    window = min(round(rate * max(3.0 / low, 0.016)), len(x))
+    dense = 1 if high <= 2 * SPLIT_HZ else 2  # lags a sample: a padded spectrum gives the values between
+    first = max(int(dense * rate / high * 0.98) - 1, 1)
+    last = min(math.ceil(dense * rate / low * 1.02) + 2, int(0.75 * dense * window))
     if last - first < 3:
         return hz, strength
-    size = fft.next_fast_len(window + last, real=True)
+    size = fft.next_fast_len(window + math.ceil(last / dense), real=True)
     framed = sliding_window_view(x, window)
     starts = np.clip(np.round(times * rate).astype(np.int64) - window // 2, 0, len(x) - window)
-    step = max(1, BLOCK // size)
     lags = np.arange(last)
-    for a in range(0, count, step):
-        frame = framed[starts[a : a + step]]
+    whole, part = lags // dense, lags % dense / dense
+    for a in range(0, len(times), max(1, BLOCK // (dense * size))):
+        rows = slice(a, a + max(1, BLOCK // (dense * size)))
+        frame = framed[starts[rows]]
         spectrum = fft.rfft(frame, size)
         power = spectrum.real**2 + spectrum.imag**2
-        r = fft.irfft(power, size)[:, :last]
-        energy = np.cumsum(frame.astype(np.float64) ** 2, 1)
-        head = energy[:, window - 1 - lags]
-        tail = energy[:, -1:] - np.concatenate([np.zeros((len(frame), 1)), energy[:, : last - 1]], 1)
-        c = r / np.sqrt(np.maximum(head * tail, 1e-20 * window**2) + (1e-3 * energy[:, -1:]) ** 2)
+        c = fft.irfft(power, dense * size)[:, :last] * np.float32(dense)
+        # energy of what is left of the window on each side at that lag: a decay then correlates fully
+        energy = np.cumsum(np.pad(frame.astype(np.float64), ((0, 0), (1, 0))) ** 2, 1)
+        total = energy[:, -1:]
+        head = energy[:, window - whole] * (1 - part) + energy[:, window - 1 - whole] * part
+        tail = total - (energy[:, whole] * (1 - part) + energy[:, whole + 1] * part)
+        c /= np.sqrt(np.maximum(head * tail, 0.0) + (1e-3 * total) ** 2 + 1e-24)
         y0, y1, y2 = c[:, first - 1 : -2], c[:, first:-1], c[:, first + 1 :]
         dip = np.minimum.accumulate(c, 1)[:, first:-1]
         good = (y1 > y0) & (y1 >= y2) & (y1 - dip > MIN_DIP)
-        score = np.where(good, y1 + OCTAVE_COST * np.log2(rate / low / lags[first:-1]), 0.0)
-        top = np.argpartition(-score, PEAKS - 1, 1)[:, :PEAKS] if score.shape[1] > PEAKS else np.argsort(-score, 1)
+        score = np.where(good, y1 - OCTAVE_COST * np.log2(lags[first:-1]) + 1, 0.0)
+        top = np.argpartition(-score, min(PEAKS, score.shape[1]) - 1, 1)[:, :PEAKS]
         p0, p1, p2 = (np.take_along_axis(y, top, 1) for y in (y0, y1, y2))
-        bend = np.minimum(p0 - 2 * p1 + p2, -1e-9)
-        shift = np.clip(0.5 * (p0 - p2) / bend, -0.5, 0.5)
-        value = np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0)
-        f = rate / (top + first + shift)
-        keep = np.take_along_axis(good, top, 1) & (f >= low * 0.99) & (f <= high * 1.01)
-        k = top.shape[1]
-        hz[a : a + step, :k] = np.where(keep, f, 0.0)
-        strength[a : a + step, :k] = np.where(keep, value, 0.0)
+        shift = np.clip(0.5 * (p0 - p2) / np.minimum(p0 - 2 * p1 + p2, -1e-9), -0.5, 0.5)
+        f = dense * rate / (top + first + shift)
+        keep = np.take_along_axis(good, top, 1) & (f >= low * 0.999) & (f <= high * 1.001)
+        hz[rows, : top.shape[1]] = np.where(keep, f, 0.0)
+        strength[rows, : top.shape[1]] = np.where(keep, np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0), 0.0)
     return hz, strength
 
 
 def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
-    """Viterbi over the candidates and "unvoiced" (Boersma 1993): Hz (T,), 0 where unvoiced, and correlation (T,)."""
+    """Viterbi over the candidates and "unvoiced" (as Boersma 1993): Hz (T,), 0 where unvoiced, and correlation (T,)."""
     count, width = hz.shape
     octave = np.log2(np.where(hz > 0, hz, 1.0))
     local = np.where(hz > 0, strength + OCTAVE_COST * (octave - 5), -9.0)
@@ -105,7 +95,7 @@ def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[
     here = np.arange(width + 1)
     for t in range(1, count):
         np.abs(octave[t - 1][:, None] - octave[t], out=step[:width, :width])
-        step[:width, :width] *= JUMP_COST
+        step[:width, :width] = JUMP_COST * np.maximum(step[:width, :width] - FREE_OCTAVES, 0.0)
         total = score[:, None] - step
         back[t] = best = total.argmax(0)
         score = total[best, here] + local[t]

@@ -1,0 +1,211 @@
+"""f0 made exact: the sound is demodulated at multiples of the f0 found so far; what each partial's phase still turns,
+divided by the partial's number, is its opinion of the error left. Integrated, the result follows the partials' own
+phases: it does not drift, however long the note."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from nsynth_core.periodicity import BLOCK, HOP_SECONDS, Doubles
+
+STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
+PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
+LEAST_PERIODS = 3.0  # near the ends of the sound
+LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
+OCTAVE_PERIODS = 12.0  # resolves sixths of f0
+OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
+TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
+MAX_STRETCH = 0.02  # inharmonicity of the highest piano strings
+
+
+class Audio(Protocol):
+    """One channel, at any rate asked for."""
+
+    rate: int
+
+    def at_rate(self, rate: int) -> Floats: ...
+
+
+def cycles(f0_hz: Doubles, seconds: Doubles) -> Doubles:
+    """Phase in cycles at any times: integral from time 0 of f0, given each HOP_SECONDS, straight lines between."""
+    s = seconds / HOP_SECONDS
+    f = f0_hz * HOP_SECONDS
+    turned = np.concatenate([[0.0], np.cumsum((f[1:] + f[:-1]) / 2)])
+    i = np.clip(s.astype(np.int64), 0, len(f) - 1)
+    u = s - i
+    slope = np.append(np.diff(f), 0.0)[i] * (u > 0)
+    return np.asarray(turned[i] + f[i] * u + 0.5 * slope * u * u, dtype=np.float64)
+
+
+def bridge(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
+    """Positive `values` (T,) where known; between them straight lines in log, beyond them constant."""
+    where = np.flatnonzero(known)
+    return np.asarray(np.exp(np.interp(np.arange(len(values)), where, np.log(values[where]))), dtype=np.float64)
+
+
+def weighted_median(values: Doubles, weights: Doubles) -> Doubles:
+    """Along the last axis."""
+    order = np.argsort(values, -1)
+    total = np.cumsum(np.take_along_axis(weights, order, -1), -1)
+    middle = np.minimum((total < total[..., -1:] / 2).sum(-1, keepdims=True), values.shape[-1] - 1)
+    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, middle, -1), -1)[..., 0])
+
+
+def demodulate(
+    audio: Audio, f0_hz: Doubles, numbers: Doubles, periods: float, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.complex128], Doubles]:
+    """Amplitudes (rows, numbers) at `numbers` x f0 under Hann windows of `periods` around the `rows` of f0, and the
+    seconds (rows,) the windows are really centred on: none reaches beyond the sound."""
+    top = float(np.quantile(f0_hz[rows], 0.98)) * float(numbers.max())
+    rate = int(min(audio.rate, max(2.6 * top, 1000.0)))
+    x = audio.at_rate(rate)
+    period, centres = rate / f0_hz[rows], np.clip(rows * HOP_SECONDS * rate, 0, len(x))
+    full = np.maximum(periods * period, LEAST_SECONDS * rate)
+    room = 2 * np.minimum(centres, len(x) - centres)
+    widths = np.minimum(np.clip(room, np.minimum(LEAST_PERIODS * period, full), full), len(x))
+    centres = np.clip(centres, widths / 2, len(x) - widths / 2)
+    out = np.empty((len(rows), len(numbers)), dtype=np.complex128)
+    step = max(1, min(500, BLOCK // 2 // int(widths.max() + 2)))
+    for a in range(0, len(rows), step):
+        width, centre = widths[a : a + step, None], centres[a : a + step, None]
+        window = min(int(width.max()) + 2, len(x))
+        starts = np.clip(np.round(centre[:, 0] - window / 2).astype(np.int64), 0, len(x) - window)
+        first, last = int(starts.min()), int(starts.max()) + window
+        u = ((starts[:, None] + np.arange(window) - centre) / width).astype(np.float32)
+        hann = np.where(np.abs(u) < 0.5, 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * u), np.float32(0))
+        hann /= hann.sum(1, keepdims=True)
+        turns = cycles(f0_hz, np.arange(first, last) / rate)
+        part = x[first:last]
+        for k, number in enumerate(numbers):
+            angle = (number * turns % 1.0 * (2 * np.pi)).astype(np.float32)
+            real, imag = (
+                np.einsum("tw,tw->t", sliding_window_view(part * wave(angle), window)[starts - first], hann)
+                for wave in (np.cos, np.sin)
+            )
+            out[a : a + step, k] = real - 1j * imag
+    return out, centres / rate
+
+
+def _smooth(values: Doubles, frames: int) -> Doubles:
+    """Along time (axis 0), Hann kernel, unnormalised."""
+    from scipy.ndimage import convolve1d
+
+    return np.asarray(convolve1d(values, np.hanning(frames + 2)[1:-1], axis=0, mode="nearest"))
+
+
+def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
+    """What to add to the inharmonicity to explain the relative errors (T, H) of the partials; 0 unless it stands well
+    out of their scatter and explains most of them."""
+    if len(numbers) < 3:
+        return 0.0
+    offset = weighted_median(error.T, power.T)
+    scatter = weighted_median(np.abs(error - offset).T, power.T)
+    # windows overlap: about one in eight is independent
+    weight = 1 / ((1.5 * scatter) ** 2 * 8 / len(error) + 1e-12)
+    curve = (numbers**2 - 1) / 2
+    curve -= np.average(curve, weights=weight)
+    rest = offset - np.average(offset, weights=weight)
+    b = float((weight * curve * rest).sum() / (weight * curve**2).sum())
+    certain = abs(b) > 6 / float(np.sqrt((weight * curve**2).sum()))
+    explains = float((weight * (rest - b * curve) ** 2).sum()) < 0.1 * float((weight * rest**2).sum())
+    return b if certain and explains else 0.0
+
+
+def stretched(order: Doubles, b: float) -> Doubles:
+    """Frequencies of a stiff string's partials over its first one's, inharmonicity b."""
+    return np.asarray(order * np.sqrt((1 + b * order**2) / (1 + b)))
+
+
+def lock(
+    audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], stages: tuple[int, ...] = STAGES, b: float = 0.0
+) -> tuple[Doubles, float]:
+    """`f0_hz` (T,) locked to the phases of the partials, changed by 5 % a stage at most, bridged where not voiced; and
+    their inharmonicity, which `b` guesses."""
+    rows = np.arange(len(f0_hz))
+    if len(rows) < 3:
+        return f0_hz, b
+    top = float(np.quantile(f0_hz[voiced], 0.98))
+    # phase over one hop does not see f0 alternate from point to point: start without
+    f0_hz = np.convolve(np.pad(f0_hz, 1, "edge"), [0.25, 0.5, 0.25], "valid")
+    for partials in stages:
+        order = np.arange(1.0, int(np.clip(min(0.45 * audio.rate, TOP_HZ) / top, 1, partials)) + 1)
+        numbers = stretched(order, b)
+        z, seconds = demodulate(audio, f0_hz, numbers, PERIODS, rows)
+        span = np.diff(seconds)
+        inside = span > HOP_SECONDS / 2
+        if not inside.any():
+            return f0_hz, b
+        turn = z[1:] * z[:-1].conj()
+        # Hz of f0, each partial's opinion
+        error = np.angle(turn) / (2 * np.pi * np.maximum(span, HOP_SECONDS / 2)[:, None] * numbers)
+        power = np.abs(turn) * inside[:, None]
+        if new := _stretch(error / f0_hz[1:, None], power, numbers):
+            b = float(np.clip(b + new, 0.0, MAX_STRETCH))
+            error -= f0_hz[1:, None] * (stretched(order, b) / numbers - 1)
+        middle = weighted_median(error, numbers * np.sqrt(power))[:, None]
+        for _ in range(2):
+            # inverse variance, as observed around here: noise, leakage and moving formants all show in it
+            spread = _smooth(power * (error - middle) ** 2, 25) / (_smooth(power, 25) + 1e-30)
+            weight = 1 / (spread + (1e-5 * f0_hz[1:, None]) ** 2)
+            weight *= power / (power + 1e-6 * power.max(1, keepdims=True) + 1e-30)
+            middle = ((weight * error).sum(1) / (weight.sum(1) + 1e-30))[:, None]
+        loud = power.sum(1)
+        delta = _smooth(loud * middle[:, 0], 3) / (_smooth(loud, 3) + 1e-30)
+        delta = np.convolve(np.pad(delta, 1, "edge"), [0.5, 0.5], "valid")  # from the intervals to their ends
+        known = voiced & np.append(inside, inside[-1]) & np.append(inside[0], inside)
+        f0_hz = f0_hz * np.clip(1 + delta / f0_hz, 0.95, 1.05)
+        f0_hz = bridge(f0_hz, known if known.any() else voiced)
+    return f0_hz, b
+
+
+def octave(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doubles, b: float) -> float:
+    """What to multiply f0 by so that all strong partials are multiples of it, but not all multiples of twice or three
+    times it. A partial counts when it stands out of what lies between the partials."""
+    rows = np.flatnonzero(voiced)
+    if len(audio.at_rate(audio.rate)) / audio.rate < (OCTAVE_PERIODS + 2) / float(np.median(f0_hz[rows])):
+        return 1.0
+    rows = rows[np.argsort(-energy[rows])[: max(1, len(rows) // 2)]]
+    rows = np.sort(rows[:: max(1, len(rows) // 100)])
+    count = int(np.clip(0.45 * audio.rate / float(np.quantile(f0_hz[rows], 0.9)), 1, 8))
+    j = np.arange(1, 6 * count + 1)
+    power = np.abs(demodulate(audio, f0_hz, stretched(j / 6, b), OCTAVE_PERIODS, rows)[0]) ** 2
+    power = np.median(power / (power.sum(1, keepdims=True) + 1e-30), 0)
+    whole, noise = j % 6 == 0, float(np.mean(power[(j % 6 == 1) | (j % 6 == 5)]))
+    few = 10 ** (OCTAVE_DB / 10) * float(power[whole].sum())
+
+    def real(which: NDArray[np.bool_]) -> bool:
+        return bool(power[which].sum() > few + 3 * noise * which.sum())
+
+    if real(j % 6 == 3):
+        return 0.5
+    if real((j % 6 == 2) | (j % 6 == 4)):
+        return 1 / 3
+    for n in (3, 2):
+        if not real(whole & (j // 6 % n != 0)):
+            return float(n)
+    return 1.0
+
+
+def steady(audio: Audio, hz: float) -> float:
+    """f0 near `hz` of a sound of a few periods, taken as steady: the harmonic series with the least squared error."""
+    x = audio.at_rate(audio.rate).astype(np.float64)
+    seconds = (np.arange(len(x)) - len(x) / 2) / audio.rate
+    order = np.arange(1, int(np.clip(0.45 * audio.rate / hz, 1, min(len(x) // 6, np.sqrt(1e7 / len(x))))) + 1)
+
+    def captured(f: float) -> float:
+        angle = 2 * np.pi * f * seconds[:, None] * order
+        basis = np.concatenate([np.ones((len(x), 1)), np.cos(angle), np.sin(angle)], 1)
+        normal = basis.T @ basis
+        normal[np.diag_indices(len(normal))] += 1e-7 * len(x)
+        seen = basis.T @ x
+        return float(seen @ np.linalg.solve(normal, seen))
+
+    for span in (0.04, 0.006, 0.001):
+        tried = hz * np.linspace(1 - span, 1 + span, 15)
+        hz = float(tried[int(np.argmax([captured(f) for f in tried]))])
+    return hz
