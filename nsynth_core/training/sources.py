@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.training import soundfont, synthetic, voices
+from nsynth_core.training import kinds, soundfont, voices
+from nsynth_core.training.kinds import Instrument
 from nsynth_core.training.soundfont import Preset
-from nsynth_core.training.synthetic import Instrument
 
 HELD_SECONDS = 2.5
 LOW_KEY, HIGH_KEY, KEY_STEP = 24, 100, 5
@@ -110,7 +110,7 @@ def _presets(folder: Path | None) -> Iterator[tuple[str, Source]]:
 
 
 def _synthetic(seed: int) -> Iterator[tuple[str, Source]]:
-    for name, family in synthetic.names().items():
+    for name, family in kinds.names().items():
         yield name, Source(name, family, "train", "Apache-2.0", Instrument(name, seed))
     voices.check_installed()
     for name, (voice, phoneme) in voices.SPOKEN.items():

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nsynth_core.errors import UserError
-from nsynth_core.training import soundfont, synthetic, voices
-from nsynth_core.training.sources import SAME, SILENT, Source, catalogue, fit, notes, offset, plan
+from nsynth_core.training import kinds, soundfont, synthetic, voices
+from nsynth_core.training.sources import NOT_SHIPPED, SAME, SILENT, Source, catalogue, fit, notes, offset, plan
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 RATE = 48_000
 
@@ -124,11 +131,11 @@ def test_notes_leave_out_silent_keys_and_follow_the_plan(sources):
     assert plan(bass, 0) != plan(bass, 1)
 
 
-@pytest.mark.parametrize("kind", [*synthetic.KINDS, "vowel"])
+@pytest.mark.parametrize("kind", [*kinds.KINDS, "vowel", "design"])
 def test_closed_forms_are_finite_in_tune_and_band_limited(kind):
-    name = next(name for name in synthetic.names() if name.startswith(kind))
+    name = next(name for name in kinds.names() if name.startswith(kind))
     for midi in (36, 60, 96):
-        sound = synthetic.Instrument(name)(midi, 110, RATE, 0.7)
+        sound = kinds.Instrument(name)(midi, 110, RATE, 0.7)
         assert np.isfinite(sound.samples).all()
         assert 0.1 < np.abs(sound.samples).max() <= synthetic.PEAK
         assert sound.seconds == pytest.approx(0.7 + synthetic.TAIL_SECONDS, abs=0.01)
@@ -142,7 +149,7 @@ def test_closed_forms_leave_nothing_between_the_partials():
     steady = synthetic.Note(440.0, 1.0, np.arange(100)[:, None] / 50, np.arange(1.0, 46)[None])
     n = np.arange(RATE) / RATE
     saw = np.broadcast_to(-1j / steady.k, (100, 45)).astype(complex)
-    x = synthetic._read(saw, 440 * n, n * 50)
+    x = synthetic.read_table(saw, 440 * n, n * 50)
     power = np.abs(np.fft.rfft(x)) ** 2  # one second: partials fall on bins
     on = np.zeros(len(power), dtype=bool)
     on[440::440] = True
@@ -153,7 +160,7 @@ def test_closed_forms_leave_nothing_between_the_partials():
 
 def test_series_of_a_waveform_is_its_fourier_series():
     note = synthetic.Note(100.0, 1.0, np.zeros((1, 1)), np.arange(1.0, 21)[None])
-    square = synthetic._series(note, lambda phase, t: np.where(phase < 0.5, 1.0, -1.0))
+    square = synthetic.series(note, lambda phase, t: np.where(phase < 0.5, 1.0, -1.0))
     expected = np.where(note.k % 2 == 1, 4 / (np.pi * note.k), 0)
     assert np.allclose(np.abs(square), expected, atol=2e-3)
 
@@ -168,3 +175,18 @@ def test_missing_espeak_names_its_package(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="espeak-ng"):
         catalogue(0)
+
+
+@complete
+def test_built_in_instruments_name_sources_that_may_be_shipped(sources):
+    text = (Path(__file__).parents[2] / "presets" / "instruments.toml").read_text(encoding="utf-8")
+    instruments = tomllib.loads(text)["instrument"]
+    assert len(instruments) >= 52
+    assert len({instrument["name"] for instrument in instruments}) == len(instruments)
+    families = {"acoustic", "voice", "synth", "pad", "bass", "bell", "mallet", "plucked"}
+    assert {instrument["family"] for instrument in instruments} == families
+    for instrument in instruments:
+        source = sources[instrument["source"]]
+        assert instrument["licence"] == source.licence != NOT_SHIPPED
+        for midi in (36, 84):
+            assert np.abs(source.render(midi, 100, RATE, 0.3).samples).max() > 0.02, (instrument["name"], midi)
