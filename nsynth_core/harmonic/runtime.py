@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -35,22 +38,35 @@ class Network:
             content[name] = path.read_bytes()
         self.hash = hashlib.sha256(b"".join(content[name] for name in GRAPHS)).hexdigest()[:12]
         self._graphs = {name: Interpreter(model_content=data, num_threads=1) for name, data in content.items()}
+        with _quiet():
+            for graph in self._graphs.values():
+                graph.allocate_tensors()
         self._locks = {name: Lock() for name in GRAPHS}
 
     def __call__(self, name: str, inputs: Floats) -> Floats:
         """Run graph `name` on (N, inputs) → (N, outputs)."""
         graph = self._graphs[name]
         with self._locks[name]:
-            index = graph.get_input_details()[0]["index"]
-            if tuple(graph.get_input_details()[0]["shape"]) != inputs.shape:
-                graph.resize_tensor_input(index, inputs.shape)
+            given = graph.get_input_details()[0]
+            if tuple(given["shape"]) != inputs.shape:
+                graph.resize_tensor_input(given["index"], inputs.shape)
                 graph.allocate_tensors()
-            elif not getattr(graph, "_ready", False):
-                graph.allocate_tensors()
-            graph._ready = True
-            graph.set_tensor(index, np.ascontiguousarray(inputs, dtype=np.float32))
+            graph.set_tensor(given["index"], np.ascontiguousarray(inputs, dtype=np.float32))
             graph.invoke()
             return np.asarray(graph.get_tensor(graph.get_output_details()[0]["index"]), dtype=np.float32)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """LiteRT announces its CPU delegate on file descriptor 2, whatever the log level; keep that from the user's terminal."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
 @lru_cache(maxsize=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.analysis import analyse
-from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.features import NOISE_BANDS, TOP_HZ, Features
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FLOOR, envelope, relative
@@ -87,6 +86,10 @@ def note_arrays(features: Features) -> dict[str, NDArray[np.generic]] | None:
     return arrays
 
 
+def _file(folder: Path, source: str) -> Path:
+    return folder / f"{source.replace('/', '_')}.npz"
+
+
 @lru_cache(maxsize=1)
 def _catalogue(seed: int, soundfonts: Path | None) -> list[Source]:
     return catalogue(seed, soundfonts)
@@ -108,7 +111,7 @@ def _analyse_source(job: tuple[int, int, Path | None, Path]) -> tuple[str, int, 
         if arrays is not None:
             kept.append(arrays | {"midi": np.float32(midi), "velocity": np.int32(velocity)})  # type: ignore[dict-item]
     if kept:
-        np.savez(folder / f"{index:04d}.npz", **{name: np.stack([k[name] for k in kept]) for name in kept[0]})
+        np.savez(_file(folder, source.name), **{name: np.stack([k[name] for k in kept]) for name in kept[0]})
     return source.name, len(kept), seen
 
 
@@ -118,7 +121,7 @@ def build(
     """Analyse the whole catalogue into `folder` (one .npz a source, `corpus.json`). Returns counts; resumable by source."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = catalogue(seed, soundfonts)
-    todo = [(i, seed, soundfonts, folder) for i in range(len(sources)) if not (folder / f"{i:04d}.npz").exists()]
+    todo = [(i, seed, soundfonts, folder) for i in range(len(sources)) if not _file(folder, sources[i].name).exists()]
     total, kept = 0, 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with multiprocessing.get_context("spawn").Pool(jobs or os.cpu_count()) as pool:
@@ -126,9 +129,9 @@ def build(
             total, kept = total + seen, kept + good
             progress(done, len(todo), f"{name}: {good} of {seen} notes")
     listing = [
-        {"index": i, "name": s.name, "family": s.family, "split": s.split}
-        for i, s in enumerate(sources)
-        if (folder / f"{i:04d}.npz").exists()
+        {"name": source.name, "family": source.family, "split": source.split}
+        for source in sources
+        if _file(folder, source.name).exists()
     ]
     (folder / "corpus.json").write_text(json.dumps({"seed": seed, "sources": listing}, indent=1))
     return {"sources": len(listing), "notes": kept, "notes_seen": total}
@@ -155,7 +158,7 @@ def load(folder: Path, splits: tuple[str, ...]) -> Corpus:
     listing = [entry for entry in json.loads(index.read_text())["sources"] if entry["split"] in splits]
     parts = []
     for entry in listing:
-        with np.load(folder / f"{entry['index']:04d}.npz") as data:
+        with np.load(_file(folder, entry["name"])) as data:
             parts.append({name: data[name] for name in data.files})
     return Corpus(
         {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
@@ -163,11 +166,3 @@ def load(folder: Path, splits: tuple[str, ...]) -> Corpus:
         [entry["name"] for entry in listing],
         [entry["family"] for entry in listing],
     )
-
-
-def sources_of(split: str, seed: int, soundfonts: Path | None) -> Iterator[Source]:
-    """The catalogue's sources of one split."""
-    return (source for source in catalogue(seed, soundfonts) if source.split == split)
-
-
-__all__ = ["Corpus", "Floats", "build", "load", "note_arrays", "partial_numbers", "sources_of"]

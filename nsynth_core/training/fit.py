@@ -102,18 +102,30 @@ def make_batch(
     context = np.clip(context, 0, arrays["length"][a][:, None, None] - 1)
     scale_a = scale_b = np.ones(count, dtype=np.float32)
     curves = np.zeros((count, CURVE_POINTS), dtype=np.float32)
+    env_hz = envelope_hz()
+    edges = band_edges()
+    band_hz = np.maximum((edges[1:] + edges[:-1]) / 2, 40)
     if augment:
         # a transposition moves the whole spectrum with the pitch; an equaliser colours code and target alike
         scale_a = scale_b = np.where(rng.random(count) < 0.5, 2 ** (rng.uniform(-5, 5, count) / 12), 1).astype(np.float32)
         curves = _equalisers(rng, count)
 
+    share = _shares(rng, corpus, a, b) if augment else np.ones(count, dtype=np.float32)
+    other = rng.choice(np.flatnonzero(arrays["f0"] >= LAYER_F0), count)
+
     def part(name: str, notes: NDArray[np.int64], index: NDArray[np.int64]) -> Floats:
         rows = notes.reshape(-1, *[1] * (index.ndim - 1))
-        return np.asarray(arrays[name][rows, index], dtype=np.float32)
-
-    env_hz = envelope_hz()
-    edges = band_edges()
-    band_hz = np.maximum((edges[1:] + edges[:-1]) / 2, 40)
+        values = np.asarray(arrays[name][rows, index], dtype=np.float32)
+        mixed = np.flatnonzero(share < 1)
+        if name in ("env", "partials", "noise") and len(mixed):
+            # the same partials of another note lie under this one's: two sources of one pitch, each at its share of the power
+            beside = other[mixed].reshape(-1, *[1] * (index.ndim - 1))
+            second = arrays[name][beside, np.minimum(index[mixed], arrays["length"][beside] - 1)].astype(np.float32)
+            if name == "env":
+                second = _shift(second, env_hz, arrays["f0"][notes[mixed]] / arrays["f0"][other[mixed]])
+            w = share[mixed].reshape(-1, *[1] * (values.ndim - 1))
+            values[mixed] = 10 * np.log10(w * 10 ** (values[mixed] / 10) + (1 - w) * 10 ** (second / 10))
+        return values
 
     # the code's note
     env = _shift(part("env", a, context), env_hz, scale_a) + _read(curves, env_hz)[:, None, None]
@@ -122,7 +134,7 @@ def make_batch(
     first = part("partials", a, context)[..., :FIRST_PARTIALS] + _read(curves, first_hz)[:, None, None]
     noise = _shift(part("noise", a, context), band_hz, scale_a) + _read(curves, band_hz)[:, None, None]
     if augment:
-        gain = _level_change(arrays, a, context, curves, f0_a)
+        gain = _level_change(part("partials", a, context), part("noise", a, context), arrays["numbers"][a], curves, f0_a)
         env, first, noise = (np.clip(x - gain[..., None], FLOOR, 0) for x in (env, first, noise))
     inputs = frame_inputs(env, first, noise, part("balance", a, context), part("correlation", a, context))
 
@@ -137,11 +149,10 @@ def make_batch(
         pick[n] = np.concatenate([first_n, rest])
     number = np.take_along_axis(numbers, pick, 1)
     hz = np.maximum(number, 1) * f0_b[:, None]
-    target_all = part("partials", b, frames)
-    target = np.take_along_axis(target_all, pick[:, None, :].repeat(FRAMES_A_NOTE, 1), 2) + _read(curves, hz)[:, None]
+    target = np.take_along_axis(part("partials", b, frames), pick[:, None, :].repeat(FRAMES_A_NOTE, 1), 2) + _read(curves, hz)[:, None]
     target_noise = _shift(part("noise", b, frames), band_hz, scale_b) + _read(curves, band_hz)[:, None]
     if augment:
-        gain = _level_change(arrays, b, frames, curves, f0_b)
+        gain = _level_change(part("partials", b, frames), part("noise", b, frames), numbers, curves, f0_b)
         target, target_noise = (np.clip(x - gain[..., None], FLOOR, 0) for x in (target, target_noise))
     valid = (number > 0) & (hz < 20_000)
     level = part("level", b, frames)
@@ -164,6 +175,13 @@ def make_batch(
 
 
 CURVE_POINTS = 48
+LAYER_F0 = 102.0  # above it the corpus keeps every partial, so two notes' partials have the same numbers
+
+
+def _shares(rng: np.random.Generator, corpus: Corpus, a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
+    """The share of its power each note keeps when another is layered on it: 1 for most, and for all that cross pitches."""
+    able = (a == b) & (corpus.arrays["f0"][a] >= LAYER_F0) & (rng.random(len(a)) < 0.5)
+    return np.where(able, 1 / (1 + 10 ** (rng.normal(0, 8, len(a)) / 10)), 1).astype(np.float32)
 
 
 def _equalisers(rng: np.random.Generator, count: int) -> Floats:
@@ -205,22 +223,15 @@ def _shift(values: Floats, hz: Floats, scale: Floats) -> Floats:
     return np.asarray(np.take_along_axis(values, low, -1) * (1 - share) + np.take_along_axis(values, low + 1, -1) * share)
 
 
-def _level_change(
-    arrays: dict[str, NDArray[np.generic]], notes: NDArray[np.int64], frames: NDArray[np.int64], curves: Floats, f0: Floats
-) -> Floats:
-    """How much an equaliser changes a frame's total level, dB (N, ...)."""
-    numbers = arrays["numbers"][notes]
-    shape = (len(notes), *[1] * (frames.ndim - 1))
-    partials = arrays["partials"][notes.reshape(shape), frames].astype(np.float32)
-    width = np.diff(numbers, axis=1, append=0).clip(0)
-    width[width == 0] = 1
-    weight = np.log10(np.maximum(width, 1)) * 10 - 200.0 * (numbers == 0)
-    gain = _read(curves, np.maximum(numbers, 1) * f0[:, None]) + weight
+def _level_change(partials: Floats, noise: Floats, numbers: NDArray[np.int32], curves: Floats, f0: Floats) -> Floats:
+    """How much the equalisers change each frame's total level, dB: partials (N, ..., PARTIALS) → (N, ...)."""
+    shape = (len(numbers), *[1] * (partials.ndim - 2), -1)
+    # where the corpus keeps one partial in several, it stands for those left out
+    width = np.maximum(np.diff(numbers, axis=1, append=0), 1)
+    gain = _read(curves, np.maximum(numbers, 1) * f0[:, None]) + 10 * np.log10(width) - 200.0 * (numbers == 0)
     edges = band_edges()
-    noise = arrays["noise"][notes.reshape(shape), frames].astype(np.float32)
     noise_gain = _read(curves, np.maximum((edges[1:] + edges[:-1]) / 2, 40))
-    gain, noise_gain = (x.reshape(*shape, -1)[:, 0] if frames.ndim == 1 else x.reshape(shape + (-1,)) for x in (gain, noise_gain))
-    after = (10 ** ((partials + gain) / 10)).sum(-1) + (10 ** ((noise + noise_gain) / 10)).sum(-1)
+    after = (10 ** ((partials + gain.reshape(shape)) / 10)).sum(-1) + (10 ** ((noise + noise_gain.reshape(shape)) / 10)).sum(-1)
     return np.asarray(10 * np.log10(after + 1e-12), dtype=np.float32)
 
 

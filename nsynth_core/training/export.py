@@ -1,0 +1,33 @@
+"""Keras → LiteRT: the three graphs of the field with half-precision weights, and their model card."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from nsynth_core.files import atomic
+from nsynth_core.harmonic.runtime import GRAPHS
+from nsynth_core.training.fit import Model
+
+
+def export(model: Model, folder: Path, card: dict[str, object]) -> None:
+    """Write `encoder.tflite`, `branch.tflite`, `trunk.tflite` and `model_card.json` to `folder`, over older ones."""
+    for name in GRAPHS:
+        with atomic(folder / f"{name}.tflite", force=True) as temporary:
+            temporary.write_bytes(_convert(getattr(model, name)))
+    with atomic(folder / "model_card.json", force=True) as temporary:
+        temporary.write_text(json.dumps(card, indent=1) + "\n")
+
+
+def _convert(graph: keras.Model) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        graph.export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        # half precision halves the download; LiteRT computes in float32
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        return bytes(converter.convert())
