@@ -37,8 +37,8 @@ def test_steady_tone_at_any_rate(rate, hz):
     assert frames.shape == (min(256, int(0.5 * hz)), FRAME_SIZE)
     assert frames.dtype == np.float32
     want = np.where(np.arange(1, 5) * hz < 0.45 * rate, (1.0, 0.5, 0.3, 0.2), 0.0)
-    inner = frames[1:-1]
-    assert np.abs(levels_of(inner, 4) - want).max() < 3e-3  # the sound begins with a step
+    inner = frames[3:-3]  # the sound begins and ends with a step
+    assert np.abs(levels_of(inner, 4) - want).max() < 3e-3
     assert np.abs(align(inner) - align(inner)[0]).max() < 2e-3
 
 
@@ -81,6 +81,28 @@ def test_noise_is_averaged_where_the_note_stands_still():
     # one cycle alone would be off by noise * sqrt(2 / samples of a cycle)
     alone = 0.02 / 0.3 * np.sqrt(2 / (44100 / 220))
     assert np.sqrt(((found - truth) ** 2).mean()) < 0.5 * alone
+
+
+def shaped(level_db, seconds: float = 2.0) -> Sound:
+    """A tone of 220 Hz whose level is given in dB at times (t, dB)."""
+    x = tone(220.0, seconds).samples[:, 0]
+    times, db = np.array(level_db).T
+    return Sound((x * 10 ** (np.interp(np.arange(len(x)) / 44100, times, db) / 20)).astype(np.float32)[:, None], 44100)
+
+
+@pytest.mark.parametrize(
+    ("level_db", "least", "most"),
+    [
+        ([(0, 0), (1.4, 0), (1.43, -14), (2, -36)], -3.0, 0.1),  # let go, and a room
+        ([(0, 0), (0.2, -36), (2, -90)], -45.0, -30.0),  # a mallet: steady, as fast as a release
+        ([(0, 0), (0.03, -14), (2, -25)], -30.0, -20.0),  # a pluck's attack
+        ([(0, 0), (1.4, 0), (1.43, -14), (2, -14)], -16.0, -12.0),  # played on, softer: not decaying, kept
+        ([(0, 0), (1.2, 0), (1.23, -14), (1.4, -14), (1.43, 0), (2, 0)], -16.0, -12.0),  # comes back
+    ],
+)
+def test_the_note_ends_where_it_is_let_go(level_db, least, most):
+    level = levels_of(slice_cycles(shaped(level_db), track_of(220.0, 2.0)), 1)
+    assert least < 20 * np.log10(level.min()) < most
 
 
 def test_silence_and_unvoiced_parts_make_no_frames():
