@@ -18,7 +18,7 @@ HOP_SECONDS = 0.005
 RATE = 12_000
 SPLIT_HZ = 190.0  # from here up one window serves all periods
 BLOCK = 1 << 20  # samples of framed audio held at once
-PEAKS = 5  # candidates a window
+PEAKS = 3  # candidates an octave
 MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
 OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
 JUMP_COST = 0.7  # of an octave jump
@@ -27,38 +27,37 @@ VOICING_COST = 0.25
 UNVOICED = 0.5  # correlation below which a frame is rather noise
 
 
-def candidates(x: Floats, times: Doubles, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
-    """Peaks of the normalised correlation of `x` (n,) at RATE around `times` (T,): Hz (T, K) and correlation (T, K) in
-    0..1, 0 where there is none."""
+def candidates(x: Floats, rate: int, times: Doubles, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
+    """Peaks of the normalised correlation of `x` (n,) around `times` (T,): Hz (T, K) and correlation (T, K) in 0..1, 0
+    where there is none. `rate` is RATE, or more when the sound is short."""
     found = []
     while low_hz < min(SPLIT_HZ, high_hz):
-        found.append(_peaks(x, RATE, times, low_hz, min(2 * low_hz, high_hz)))
+        found.append(_peaks(x, rate, times, low_hz, min(2 * low_hz, high_hz)))
         low_hz *= 2
     if low_hz < high_hz:
         # the short periods need more points, and room for the square of the signal
-        double = resample(Sound(x[:, None], RATE), 2 * RATE).samples[:, 0]
-        found.append(_peaks(double, 2 * RATE, times, low_hz, high_hz))
+        double = resample(Sound(x[:, None], rate), 2 * rate).samples[:, 0]
+        found.append(_peaks(double, 2 * rate, times, low_hz, high_hz))
     return np.concatenate([f[0] for f in found], 1), np.concatenate([f[1] for f in found], 1)
 
 
 def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
     from scipy import fft
+    from scipy.ndimage import maximum_filter1d
 
-    hz, strength = np.zeros((len(times), PEAKS)), np.zeros((len(times), PEAKS))
+    octaves = max(1, math.ceil(math.log2(high / low) - 0.01))
+    hz, strength = np.zeros((len(times), octaves, PEAKS)), np.zeros((len(times), octaves, PEAKS))
     window = min(round(rate * max(3.0 / low, 0.016)), len(x))
     dense = 1 if high <= 2 * SPLIT_HZ else 2  # lags a sample: a padded spectrum gives the values between
-    first = max(int(dense * rate / high * 0.98) - 1, 1)
-    last = min(math.ceil(dense * rate / low * 1.02) + 2, int(0.75 * dense * window))
-    if last - first < 3:
-        return hz, strength
+    last = min(math.ceil(dense * rate / low * 1.04) + 2, int(0.75 * dense * window))
     size = fft.next_fast_len(window + math.ceil(last / dense), real=True)
     framed = sliding_window_view(x, window)
     starts = np.clip(np.round(times * rate).astype(np.int64) - window // 2, 0, len(x) - window)
     lags = np.arange(last)
     whole, part = lags // dense, lags % dense / dense
-    for a in range(0, len(times), max(1, BLOCK // (dense * size))):
-        rows = slice(a, a + max(1, BLOCK // (dense * size)))
-        frame = framed[starts[rows]]
+    step = max(1, BLOCK // (dense * size))
+    for a in range(0, len(times) if last > 3 else 0, step):
+        frame = framed[starts[a : a + step]]
         spectrum = fft.rfft(frame, size)
         power = spectrum.real**2 + spectrum.imag**2
         c = fft.irfft(power, dense * size)[:, :last] * np.float32(dense)
@@ -68,18 +67,27 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
         head = energy[:, window - whole] * (1 - part) + energy[:, window - 1 - whole] * part
         tail = total - (energy[:, whole] * (1 - part) + energy[:, whole + 1] * part)
         c /= np.sqrt(np.maximum(head * tail, 0.0) + (1e-3 * total) ** 2 + 1e-24)
-        y0, y1, y2 = c[:, first - 1 : -2], c[:, first:-1], c[:, first + 1 :]
-        dip = np.minimum.accumulate(c, 1)[:, first:-1]
-        good = (y1 > y0) & (y1 >= y2) & (y1 - dip > MIN_DIP)
-        score = np.where(good, y1 - OCTAVE_COST * np.log2(lags[first:-1]) + 1, 0.0)
-        top = np.argpartition(-score, min(PEAKS, score.shape[1]) - 1, 1)[:, :PEAKS]
-        p0, p1, p2 = (np.take_along_axis(y, top, 1) for y in (y0, y1, y2))
-        shift = np.clip(0.5 * (p0 - p2) / np.minimum(p0 - 2 * p1 + p2, -1e-9), -0.5, 0.5)
-        f = dense * rate / (top + first + shift)
-        keep = np.take_along_axis(good, top, 1) & (f >= low * 0.999) & (f <= high * 1.001)
-        hz[rows, : top.shape[1]] = np.where(keep, f, 0.0)
-        strength[rows, : top.shape[1]] = np.where(keep, np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0), 0.0)
-    return hz, strength
+        dip = np.minimum.accumulate(c, 1)
+        for octave in range(octaves):
+            highest = min(high, low * 2 ** (octave + 1)) * 1.02
+            lowest = low * 2**octave / 1.02
+            first, end = max(int(dense * rate / highest), 1), min(math.ceil(dense * rate / lowest) + 1, last - 1)
+            if end <= first:
+                continue
+            y = c[:, first:end]
+            # one peak a period: noise makes ripples upon it
+            alone = maximum_filter1d(c, 2 * max(1, first // 8) + 1, axis=1)[:, first:end]
+            good = (y == alone) & (y - dip[:, first:end] > MIN_DIP)
+            score = np.where(good, y - OCTAVE_COST * np.log2(lags[first:end]), -9.0)
+            top = np.argpartition(-score, min(PEAKS, end - first) - 1, 1)[:, :PEAKS]
+            p0, p1, p2 = (np.take_along_axis(c, top + first + k, 1) for k in (-1, 0, 1))
+            shift = np.clip(0.5 * (p0 - p2) / np.minimum(p0 - 2 * p1 + p2, -1e-9), -0.5, 0.5)
+            f = dense * rate / (top + first + shift)
+            keep = np.take_along_axis(good, top, 1) & (f >= lowest) & (f <= highest)
+            value = np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0)
+            hz[a : a + step, octave, : top.shape[1]] = np.where(keep, f, 0.0)
+            strength[a : a + step, octave, : top.shape[1]] = np.where(keep, value, 0.0)
+    return hz.reshape(len(times), -1), strength.reshape(len(times), -1)
 
 
 def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:

@@ -15,12 +15,11 @@ from nsynth_core.periodicity import BLOCK, HOP_SECONDS, Doubles
 
 STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
 PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
-LEAST_PERIODS = 3.0  # near the ends of the sound
 LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
 TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
-MAX_STRETCH = 0.02  # inharmonicity of the highest piano strings
+MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
 
 
 class Audio(Protocol):
@@ -64,11 +63,8 @@ def demodulate(
     top = float(np.quantile(f0_hz[rows], 0.98)) * float(numbers.max())
     rate = int(min(audio.rate, max(2.6 * top, 1000.0)))
     x = audio.at_rate(rate)
-    period, centres = rate / f0_hz[rows], np.clip(rows * HOP_SECONDS * rate, 0, len(x))
-    full = np.maximum(periods * period, LEAST_SECONDS * rate)
-    room = 2 * np.minimum(centres, len(x) - centres)
-    widths = np.minimum(np.clip(room, np.minimum(LEAST_PERIODS * period, full), full), len(x))
-    centres = np.clip(centres, widths / 2, len(x) - widths / 2)
+    widths = np.minimum(np.maximum(periods * rate / f0_hz[rows], LEAST_SECONDS * rate), len(x))
+    centres = np.clip(rows * HOP_SECONDS * rate, widths / 2, len(x) - widths / 2)
     out = np.empty((len(rows), len(numbers)), dtype=np.complex128)
     step = max(1, min(500, BLOCK // 2 // int(widths.max() + 2)))
     for a in range(0, len(rows), step):
@@ -145,7 +141,7 @@ def lock(
         error = np.angle(turn) / (2 * np.pi * np.maximum(span, HOP_SECONDS / 2)[:, None] * numbers)
         power = np.abs(turn) * inside[:, None]
         if new := _stretch(error / f0_hz[1:, None], power, numbers):
-            b = float(np.clip(b + new, 0.0, MAX_STRETCH))
+            b = float(np.clip(b + new, 0.0, MAX_STRETCH)) if b + new > MIN_STRETCH else 0.0
             error -= f0_hz[1:, None] * (stretched(order, b) / numbers - 1)
         middle = weighted_median(error, numbers * np.sqrt(power))[:, None]
         for _ in range(2):
@@ -181,9 +177,10 @@ def octave(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doub
     def real(which: NDArray[np.bool_]) -> bool:
         return bool(power[which].sum() > few + 3 * noise * which.sum())
 
-    if real(j % 6 == 3):
+    near = j < 24  # the higher partials of a stiff string stray onto any sixth
+    if real(near & (j % 6 == 3)):
         return 0.5
-    if real((j % 6 == 2) | (j % 6 == 4)):
+    if real(near & ((j % 6 == 2) | (j % 6 == 4))):
         return 1 / 3
     for n in (3, 2):
         if not real(whole & (j // 6 % n != 0)):

@@ -39,7 +39,7 @@ LOW_HZ, HIGH_HZ = 27.5, 4200.0
 QUIET_DB = -65.0  # below the loudest frame: no longer the note
 MIN_CONFIDENCE = 0.6
 FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
-OUTLIER_SEMITONES = 7.0  # beyond the range of 90 % of the sound
+OUTLIER_SEMITONES = 7.0  # beyond the range of 80 % of the sound
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,11 @@ class PitchTrack:
 
     @property
     def pitch(self) -> float:
-        """The note's MIDI pitch: the median over the voiced part, weighted by amplitude."""
+        """The note's MIDI pitch: the median over the voiced part, weighted by the fourth root of energy (about
+        loudness), so that neither a loud attack nor a long quiet tail decides alone."""
         weight = self.voiced.astype(np.float64) if self.voiced.any() else np.ones(len(self.f0_hz))
         if self.energy is not None:
-            weight = weight * np.sqrt(self.energy) + 1e-12
+            weight = weight * self.energy**0.25 + 1e-12
         return hz_to_midi(float(weighted_median(self.f0_hz[None], weight[None])[0]))
 
     def at(self, seconds: ArrayLike) -> Doubles:
@@ -140,6 +141,19 @@ def _cents_name(midi: float) -> str:
     return note_name(midi) + (f" {cents:+d} cents" if cents else "")
 
 
+def _above_8_hz(x: Floats, rate: int) -> Floats:
+    """`x` less its moving average: an offset or rumble would correlate at every lag."""
+    from scipy.ndimage import uniform_filter1d
+
+    half = rate // 16
+    if len(x) <= 4 * half:
+        return np.asarray(x - x.mean(), dtype=np.float32)
+    place = np.arange(len(x))
+    inside = np.minimum(np.minimum(place, place[::-1]), half) + half + 1
+    mean = uniform_filter1d(x, 2 * half + 1, mode="constant") * ((2 * half + 1) / inside.astype(np.float32))
+    return np.asarray(x - mean, dtype=np.float32)
+
+
 class _Audio:
     """One channel at the rates asked for, and its level at the track's times."""
 
@@ -148,23 +162,16 @@ class _Audio:
 
         x = sound.mid()
         peak = float(np.abs(x).max(initial=0.0))
-        x = x / np.float32(peak) if peak > 0 else x
-        # an offset or rumble correlates at every lag; less a moving average is less what lies below 8 Hz
-        half = sound.rate // 16
-        size = 2 * half + 1
-        if len(x) > 2 * size:
-            inside = np.minimum(np.minimum(np.arange(len(x)), np.arange(len(x))[::-1]), half) + half + 1
-            x = x - uniform_filter1d(x, size, mode="constant") * (size / inside.astype(np.float32))
-        else:
-            x = x - x.mean()
         self.rate = sound.rate
-        self._kept: tuple[int, Floats] = sound.rate, np.asarray(x, dtype=np.float32)
-        self.x = self._kept[1]
-        slow = self.at_rate(periodicity.RATE)
-        self.slow = slow if len(slow) > 4 else np.zeros(4, dtype=np.float32)
+        self.x: Floats = np.asarray((x - x.mean()) / np.float32(peak or 1.0), dtype=np.float32)
+        self._kept: tuple[int, Floats] = sound.rate, self.x
+        # the resampler's ends would be most of a very short sound
+        rate = periodicity.RATE if sound.seconds > 0.03 else max(periodicity.RATE, sound.rate)
+        self.slow_rate, slow = rate, self.at_rate(rate)
+        self.slow = _above_8_hz(slow, rate) if len(slow) > 4 else np.zeros(4, dtype=np.float32)
         self.times: Doubles = np.arange(int(sound.seconds / HOP_SECONDS) + 1, dtype=np.float64) * HOP_SECONDS
-        smooth = uniform_filter1d(self.slow.astype(np.float64) ** 2, periodicity.RATE // 50, mode="constant")
-        at = np.minimum(np.round(self.times * periodicity.RATE).astype(np.int64), len(smooth) - 1)
+        smooth = uniform_filter1d(self.slow.astype(np.float64) ** 2, rate // 50, mode="constant")
+        at = np.minimum(np.round(self.times * rate).astype(np.int64), len(smooth) - 1)
         self.energy: Doubles = np.maximum(smooth[at], 0.0)
 
     def at_rate(self, rate: int) -> Floats:
@@ -177,13 +184,13 @@ class _Audio:
     def path(self, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
         """Hz (T,), 0 where unvoiced, and correlation (T,)."""
         loud = self.energy > max(10 ** (QUIET_DB / 10) * float(self.energy.max()), 1e-12)
-        hz, strength = periodicity.candidates(self.slow, self.times, low_hz, high_hz)
+        hz, strength = periodicity.candidates(self.slow, self.slow_rate, self.times, low_hz, high_hz)
         path, found = periodicity.best_path(hz, strength, loud)
         if (path > 0).any():
             # what little lies far outside the range of the rest is noise or a creak: choose again without
             order = np.argsort(path)
-            total = np.cumsum((np.sqrt(self.energy) * found * (path > 0))[order])
-            low, high = path[order[np.searchsorted(total, [0.05 * total[-1], 0.95 * total[-1]])]]
+            total = np.cumsum((self.energy**0.25 * found * (path > 0))[order])
+            low, high = path[order[np.searchsorted(total, [0.1 * total[-1], 0.9 * total[-1]])]]
             span = 2 ** (OUTLIER_SEMITONES / 12)
             if ((path > 0) & ((path < low / span) | (path > high * span))).any():
                 hz = np.where((hz >= low / span) & (hz <= high * span), hz, 0.0)
@@ -192,7 +199,7 @@ class _Audio:
 
     def refined(self, f0_hz: Doubles, voiced: NDArray[np.bool_], stiffness: float = 0.0) -> Doubles:
         middle = float(np.median(f0_hz[voiced]))
-        if len(self.x) / self.rate * middle < FEW_CYCLES:
+        if len(self.x) / self.rate * middle < FEW_CYCLES or len(f0_hz) < 4:
             return np.full(len(f0_hz), phaselock.steady(self, middle))
         return phaselock.lock(self, f0_hz, voiced, b=stiffness)[0]
 
