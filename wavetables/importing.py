@@ -48,7 +48,9 @@ def import_sound(
         error.args = (str(error) if source.name in str(error) else f"{source}: {error}",)
         raise
     if not np.abs(cycles).max() > 0.0:
-        raise UserError(f"{source}: no cycle within the note has any sound; give its pitch, e.g. --pitch C3")
+        raise UserError(
+            f"{source}: holds nothing at this pitch; give another, e.g. --pitch C3, or none to have it found"
+        )
     facts["pitch"] = describe(found) if pitch is None else f"{note_name(pitch)}, given"
     return Table(shape(cycles), name or source.stem, found.pitch, facts)
 

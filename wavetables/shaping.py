@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 
 PEAK = 10 ** (-0.1 / 20)  # -0.1 dBFS: a synth's interpolation may overshoot the samples a little
+EASINGS = 4
 WEAK_FUNDAMENTAL = 0.01  # of the strongest harmonic: below, its phase is mostly noise
 
 
@@ -75,11 +76,34 @@ def seam(frames: Floats) -> NDArray[np.float64]:
 
 
 def settle_seam(frames: Floats) -> Floats:
-    """Rotate all frames alike, by whole samples, to where the worst seam is least: a cycle has no beginning of its own,
-    so the seam belongs where the wave is quiet rather than on the edge of a saw. Phases between frames stay."""
+    """Rotate all frames alike, by whole samples, to where the seams are least: a cycle has no beginning of its own,
+    so the seam belongs where the wave is quiet rather than on the edge of a saw. Phases between frames stay. Frames
+    too different to be quiet in one place (speech, noise) are eased there, each by the least it takes."""
     steps = np.abs(frames.astype(np.float64) - np.roll(frames, 1, axis=1))  # [k]: the step into sample k
-    worst = (steps / np.maximum(np.median(steps, 1, keepdims=True), 1e-9)).max(0)
-    return np.ascontiguousarray(np.roll(frames, -int(worst.argmin()), axis=1), dtype=np.float32)
+    seams = steps / np.maximum(np.median(steps, 1, keepdims=True), 1e-9)
+    cost = (np.maximum(seams - 1.0, 0.0) ** 2).sum(0) + 0.01 * seams.max(0)
+    turned = np.ascontiguousarray(np.roll(frames, -int(cost.argmin()), axis=1), dtype=np.float32)
+    loud = np.flatnonzero(seam(turned) > 1.0)
+    turned[loud] = _eased(turned[loud])
+    return turned
+
+
+def _eased(frames: Floats) -> Floats:
+    """`frames` with wrap steps no larger than their median steps: of all changes to the harmonics from the second on
+    that do it, the one smallest in proportion to them (least sum of |change / harmonic|^2, a Lagrange multiplier), so
+    that no harmonic appears that was not there, and the fundamental keeps its phase."""
+    wide = frames.astype(np.float64)
+    for _ in range(EASINGS):  # the median moves a little, too
+        steps = np.diff(wide, axis=1, append=wide[:, :1])
+        excess = np.maximum(np.abs(steps[:, -1]) - 0.95 * np.median(np.abs(steps), 1), 0.0) * np.sign(steps[:, -1])
+        spectrum = np.fft.rfft(wide)
+        spectrum[:, :2] = spectrum[:, -1:] = 0.0
+        # the wrap step is the sum over harmonics of Re(c (1 - conj(w))), w one sample's turn: this is its gradient
+        turn = 1 - np.exp(2j * np.pi * np.arange(spectrum.shape[1]) / wide.shape[1])
+        change = np.fft.irfft(np.abs(spectrum) ** 2 * turn, wide.shape[1])
+        step = change[:, 0] - change[:, -1]
+        wide -= change * (excess / np.where(step > 0, step, 1.0))[:, None]
+    return wide.astype(np.float32)
 
 
 def resample_frames(frames: Floats, count: int) -> Floats:

@@ -89,19 +89,19 @@ def _let_go(power: Doubles, edges: Doubles) -> int:
     """Number of cycles before the note is let go; what follows is the room's answer, not the note. Let go: within
     RELEASE_SECONDS it falls by RELEASE_DB, several times faster than before and after, and dies away from there in no
     more time than it had sounded. A steady decay has no such place."""
-    step = max(1, round(RELEASE_SECONDS * len(power) / (edges[-1] - edges[0])))
+    step = max(1, round(RELEASE_SECONDS * len(power) / float(edges[-1] - edges[0])))
     level = 10 * np.log10(power + 1e-10 * power.max() + 1e-30)
     if len(level) < 8 * step:
         return len(level)
     level = np.convolve(np.pad(level, (step // 2, step - 1 - step // 2), mode="edge"), np.ones(step) / step, "valid")
     last = int(np.flatnonzero(level > QUIET_DB + level.max())[-1])
     fall = level[:-step] - level[step:]
-    for k in np.flatnonzero(fall > RELEASE_DB).tolist():
+    for k in map(int, np.flatnonzero(fall > RELEASE_DB)):
         if max(step, last // 2) <= k < min(len(fall) - step, last - 2 * step):
             calm = max(abs(fall[k - step]), abs(fall[k + step]))
             tail = level[k + step : last]
             if fall[k] > 3 * calm and tail.max() < level[k] - RELEASE_DB / 2 and tail[-1] < tail[0] - RELEASE_DB:
-                return int(k) + step // 2
+                return k + step // 2
     return len(level)
 
 

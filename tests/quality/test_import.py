@@ -138,7 +138,7 @@ def test_import_beside_an_oracle_and_a_naive_slicer(kind: str, tmp_path, record_
     )
     assert np.abs(table.frames.mean(1)).max() < 1e-7
     assert np.abs(table.frames).max() <= PEAK
-    assert seam(table.frames).max() <= (1.0 if note.noise_db is None else 3.0)
+    assert seam(table.frames).max() <= 1.0
     assert has_fundamental(table.frames).all()
     first = np.fft.rfft(table.frames)[:, 1]
     assert np.abs(np.angle(first / first[0])).max() < 1e-3
