@@ -156,9 +156,7 @@ def _band_sum(values: NDArray[np.float32], edge: NDArray[np.int64]) -> NDArray[n
     return np.asarray(np.maximum(sums, 0) if values.min() >= 0 else sums)
 
 
-def _band_mean(
-    values: NDArray[np.float32], mask: NDArray[np.float32], edge: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _band_mean(values: NDArray[np.float32], mask: NDArray[np.float32], edge: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean of `values` over the masked bins of each band; a band without any takes the nearest one's below."""
     count = _band_sum(np.broadcast_to(mask, values.shape), edge)
     mean = _band_sum(values, edge) / np.maximum(count, 1)

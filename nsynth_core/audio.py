@@ -57,7 +57,9 @@ def read(path: str | os.PathLike[str]) -> Sound:
         with soundfile.SoundFile(name) as file:
             rate, channels, declared = file.samplerate, file.channels, file.frames
             if not MIN_RATE <= rate <= MAX_RATE:
-                raise UserError(f"{name}: sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz; resample it first")
+                raise UserError(
+                    f"{name}: sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz; resample it first"
+                )
             if channels > MAX_CHANNELS:
                 raise UserError(f"{name}: {channels} channels; export it as mono or stereo first")
             if declared > MAX_SECONDS * rate:
@@ -65,7 +67,9 @@ def read(path: str | os.PathLike[str]) -> Sound:
             samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError) as error:
         why = "the file is empty" if name.stat().st_size == 0 else str(error).split(":")[-1].strip().rstrip(".")
-        raise UserError(f"{name}: not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3") from error
+        raise UserError(
+            f"{name}: not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3"
+        ) from error
     if len(samples) < 2:
         raise UserError(f"{name}: {len(samples)} samples of sound; at least three periods of a note are needed")
     if not np.isfinite(samples).all():

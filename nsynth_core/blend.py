@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,9 @@ def load_instrument(source: str | Path, engine: Engine, pitch: float | None = No
     try:
         embedding, found, said = embed(audio.read(path), engine, pitch)
     except UserError as error:
-        raise type(error)(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+        if str(path) not in str(error):
+            error.args = (f"{path}: {error}",)  # the type stays, and what an Unpitched guessed
+        raise
     return Instrument(path.stem, (found,), lambda _: embedding, moving=True, said=(f"{path.name}: {said}",))
 
 
@@ -88,10 +90,12 @@ def _from_folder(folder: Path, engine: Engine) -> Instrument:
             if pitch is not None:
                 files[pitch] = path
     if not files:
-        raise UserError(f"{folder}: holds no NAME_PITCH sound files (such as flute_60.wav); name the notes by their MIDI number")
+        raise UserError(
+            f"{folder}: holds no NAME_PITCH sound files (such as flute_60.wav); name the notes by their MIDI number"
+        )
     pitches = tuple(sorted(files))
 
-    @lru_cache(maxsize=None)
+    @cache
     def load(i: int) -> Embedding:
         return embed(audio.read(files[pitches[i]]), engine, pitches[i])[0]
 
@@ -119,7 +123,9 @@ def corner_weights(x: float, y: float, corners: int = 4, rule: str = "bilinear")
     return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
-def _aligned(instruments: Sequence[Instrument], pitch: float | None, seconds: float | None) -> tuple[list[Embedding], float]:
+def _aligned(
+    instruments: Sequence[Instrument], pitch: float | None, seconds: float | None
+) -> tuple[list[Embedding], float]:
     reference = next((i for i in instruments if i.moving), None) if pitch is None else None
     near = pitch if pitch is not None else reference.pitches[0] if reference else DEFAULT_PITCH
     embeddings = [instrument.at(near) for instrument in instruments]
@@ -225,4 +231,3 @@ def steps(features: Features) -> Floats:
     partials = relative(features.partials_db, features.level_db())
     env = np.maximum(envelope(partials, features.f0_hz), -60)
     return np.asarray(np.sqrt((np.diff(env, axis=0) ** 2).mean(1)), dtype=np.float32)
-

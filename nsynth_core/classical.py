@@ -93,7 +93,10 @@ def transport(partials: Floats, noise: Floats, weights: Floats, f0: Floats) -> t
         density = np.interp(erb, (quantile[1:] + quantile[:-1]) / 2, 1 / np.maximum(np.diff(quantile), 1e-3), 0, 0)
         line = np.interp(place, erb, density)
         # quantiles are too coarse for what lies far below the peak: there the dB mean stands
-        faint = 10 ** (np.einsum("sk,s->k", partials[:, t] - 10 * np.log10(power[:, t].sum(1) + 1e-15)[:, None], weights[:, t]) / 10)
+        faint = 10 ** (
+            np.einsum("sk,s->k", partials[:, t] - 10 * np.log10(power[:, t].sum(1) + 1e-15)[:, None], weights[:, t])
+            / 10
+        )
         out[t] = 10 * np.log10(line / max(line.sum(), 1e-12) + 0.1 * faint + 1e-15)
     out += (level - 10 * np.log10((10 ** (out / 10)).sum(1)))[:, None]
     return out, _mean(noise, weights)

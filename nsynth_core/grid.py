@@ -50,9 +50,7 @@ def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Engine) ->
         yield GridPitch(pitch, _noter(spec, embeddings, f0, engine), _tabler(spec, moments, pitch, engine))
 
 
-def _noter(
-    spec: GridSpec, embeddings: list[Embedding], f0: Floats, engine: Engine
-) -> Callable[[float, float], Sound]:
+def _noter(spec: GridSpec, embeddings: list[Embedding], f0: Floats, engine: Engine) -> Callable[[float, float], Sound]:
     def note(x: float, y: float) -> Sound:
         blended = mix(embeddings, list(corner_weights(x, y, len(embeddings), spec.weights)))
         return within_full_scale(synthesis.render(engine.decode(blended, f0, spec.detail), spec.rate))

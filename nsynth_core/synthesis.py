@@ -118,14 +118,19 @@ def _moving(amplitudes: NDArray[np.complex64], f0: Floats, rate: int, length: in
         position = phase[span] * size
         whole = position.astype(np.int64)
         x = (position - whole).astype(np.float32)
-        taps = (-x * (x - 1) * (x - 2) / 6, (x + 1) * (x - 1) * (x - 2) / 2,
-                -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6)
+        taps = (
+            -x * (x - 1) * (x - 2) / 6,
+            (x + 1) * (x - 1) * (x - 2) / 2,
+            -(x + 1) * x * (x - 2) / 2,
+            (x + 1) * x * (x - 1) / 6,
+        )
         width = size + 3
         flat = tables.reshape(2, -1)
         index = (row - i) * width + whole
         for c in range(2):
             value = sum(
-                tap * ((1 - fade) * flat[c, index + k] + fade * flat[c, index + width + k]) for k, tap in enumerate(taps)
+                tap * ((1 - fade) * flat[c, index + k] + fade * flat[c, index + width + k])
+                for k, tap in enumerate(taps)
             )
             out[span, c] = value
     return out

@@ -21,7 +21,14 @@ from nsynth_core.audio import Floats
 from nsynth_core.features import FRAME_RATE, NOISE_BANDS, band_edges, hz_to_erb
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.inputs import (
-    CONTEXT, ENVELOPE_POINTS, FIRST_PARTIALS, FLOOR, INPUTS, conditions, envelope_hz, frame_inputs, trunk_inputs,
+    CONTEXT,
+    FIRST_PARTIALS,
+    FLOOR,
+    INPUTS,
+    conditions,
+    envelope_hz,
+    frame_inputs,
+    trunk_inputs,
 )
 from nsynth_core.training.corpus import HOP, Corpus
 
@@ -107,7 +114,9 @@ def make_batch(
     band_hz = np.maximum((edges[1:] + edges[:-1]) / 2, 40)
     if augment:
         # a transposition moves the whole spectrum with the pitch; an equaliser colours code and target alike
-        scale_a = scale_b = np.where(rng.random(count) < 0.5, 2 ** (rng.uniform(-5, 5, count) / 12), 1).astype(np.float32)
+        scale_a = scale_b = np.where(rng.random(count) < 0.5, 2 ** (rng.uniform(-5, 5, count) / 12), 1).astype(
+            np.float32
+        )
         curves = _equalisers(rng, count)
 
     share = _shares(rng, corpus, a, b) if augment else np.ones(count, dtype=np.float32)
@@ -134,7 +143,9 @@ def make_batch(
     first = part("partials", a, context)[..., :FIRST_PARTIALS] + _read(curves, first_hz)[:, None, None]
     noise = _shift(part("noise", a, context), band_hz, scale_a) + _read(curves, band_hz)[:, None, None]
     if augment:
-        gain = _level_change(part("partials", a, context), part("noise", a, context), arrays["numbers"][a], curves, f0_a)
+        gain = _level_change(
+            part("partials", a, context), part("noise", a, context), arrays["numbers"][a], curves, f0_a
+        )
         env, first, noise = (np.clip(x - gain[..., None], FLOOR, 0) for x in (env, first, noise))
     inputs = frame_inputs(env, first, noise, part("balance", a, context), part("correlation", a, context))
 
@@ -149,14 +160,19 @@ def make_batch(
         pick[n] = np.concatenate([first_n, rest])
     number = np.take_along_axis(numbers, pick, 1)
     hz = np.maximum(number, 1) * f0_b[:, None]
-    target = np.take_along_axis(part("partials", b, frames), pick[:, None, :].repeat(FRAMES_A_NOTE, 1), 2) + _read(curves, hz)[:, None]
+    target = (
+        np.take_along_axis(part("partials", b, frames), pick[:, None, :].repeat(FRAMES_A_NOTE, 1), 2)
+        + _read(curves, hz)[:, None]
+    )
     target_noise = _shift(part("noise", b, frames), band_hz, scale_b) + _read(curves, band_hz)[:, None]
     if augment:
         gain = _level_change(part("partials", b, frames), part("noise", b, frames), numbers, curves, f0_b)
         target, target_noise = (np.clip(x - gain[..., None], FLOOR, 0) for x in (target, target_noise))
     valid = (number > 0) & (hz < 20_000)
     level = part("level", b, frames)
-    peak = arrays["level"][b].astype(np.float32).max(1, where=np.arange(160) < arrays["length"][b][:, None], initial=-200)
+    peak = (
+        arrays["level"][b].astype(np.float32).max(1, where=np.arange(160) < arrays["length"][b][:, None], initial=-200)
+    )
     loud = (level > peak[:, None] - QUIET_DB)[..., None]
     mask = (valid[:, None, :] & loud).astype(np.float32)
 
@@ -220,7 +236,9 @@ def _shift(values: Floats, hz: Floats, scale: Floats) -> Floats:
     shape = (len(scale), *[1] * (values.ndim - 2), len(hz))
     low, share = low.reshape(shape), share.reshape(shape)
     low = np.broadcast_to(low, values.shape)
-    return np.asarray(np.take_along_axis(values, low, -1) * (1 - share) + np.take_along_axis(values, low + 1, -1) * share)
+    return np.asarray(
+        np.take_along_axis(values, low, -1) * (1 - share) + np.take_along_axis(values, low + 1, -1) * share
+    )
 
 
 def _level_change(partials: Floats, noise: Floats, numbers: NDArray[np.int32], curves: Floats, f0: Floats) -> Floats:
@@ -231,7 +249,9 @@ def _level_change(partials: Floats, noise: Floats, numbers: NDArray[np.int32], c
     gain = _read(curves, np.maximum(numbers, 1) * f0[:, None]) + 10 * np.log10(width) - 200.0 * (numbers == 0)
     edges = band_edges()
     noise_gain = _read(curves, np.maximum((edges[1:] + edges[:-1]) / 2, 40))
-    after = (10 ** ((partials + gain.reshape(shape)) / 10)).sum(-1) + (10 ** ((noise + noise_gain.reshape(shape)) / 10)).sum(-1)
+    after = (10 ** ((partials + gain.reshape(shape)) / 10)).sum(-1) + (
+        10 ** ((noise + noise_gain.reshape(shape)) / 10)
+    ).sum(-1)
     return np.asarray(10 * np.log10(after + 1e-12), dtype=np.float32)
 
 
@@ -239,7 +259,9 @@ def decode(model: Model, z: tf.Tensor, cond: tf.Tensor, points: tf.Tensor, notes
     """Partials (N, F, P) in dB under the level, noise, balance (dB), correlation (N, F, B)."""
     out = tf.reshape(model.branch(tf.concat([z, cond], 1)), (notes, -1, network.BRANCH_OUTPUTS))
     basis = tf.reshape(model.trunk(points), (notes, -1, network.RANK))
-    partials = (tf.einsum("nfr,npr->nfp", out[..., : network.RANK], basis) + out[..., network.RANK : network.RANK + 1]) * 20 - 40
+    partials = (
+        tf.einsum("nfr,npr->nfp", out[..., : network.RANK], basis) + out[..., network.RANK : network.RANK + 1]
+    ) * 20 - 40
     noise, balance, correlation = tf.split(out[..., network.RANK + 1 :], 3, axis=2)
     return partials, noise * 20 - 40, balance * 30, correlation
 
@@ -284,7 +306,9 @@ def train(
     keras.utils.set_random_seed(seed)
     model = build(dims)
     batches = Batches(corpus, seed)
-    schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, END_RATE / PEAK_RATE, warmup_target=PEAK_RATE, warmup_steps=500)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, END_RATE / PEAK_RATE, warmup_target=PEAK_RATE, warmup_steps=500
+    )
     optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
     optimizer.build(model.variables)
     average = [tf.Variable(v.value, trainable=False) for v in model.variables]
@@ -327,9 +351,25 @@ def train(
     return model
 
 
+def linear_code(corpus: Corpus, dims: int, seed: int) -> tuple[Floats, Floats]:
+    """PCA of what the encoder sees of the spectrum: mean (V,) and axes (dims, V). The baseline of the report.
+
+    Fitted on the corpus's frames within QUIET_DB of their note's loudest, eight a note.
+    """
+    rng = np.random.default_rng(seed)
+    arrays = corpus.arrays
+    rows = []
+    for i in range(len(corpus)):
+        level = arrays["level"][i, : arrays["length"][i]].astype(np.float32)
+        frames = rng.choice(np.flatnonzero(level > level.max() - QUIET_DB), 8)
+        parts = (arrays["env"][i, frames], arrays["partials"][i, frames, :FIRST_PARTIALS], arrays["noise"][i, frames])
+        rows.append(np.concatenate(parts, axis=1).astype(np.float32))
+    vectors = np.concatenate(rows)
+    mean = vectors.mean(0)
+    _, axes = np.linalg.eigh(np.cov((vectors - mean).T))
+    return mean, np.ascontiguousarray(axes[:, : -dims - 1 : -1].T, dtype=np.float32)
+
+
 def _assign(model: Model, values: list[NDArray[np.float32]]) -> None:
     for variable, value in zip(model.variables, values, strict=True):
         variable.assign(value)
-
-
-__all__ = ["ENVELOPE_POINTS", "Batches", "Model", "build", "decode", "losses", "make_batch", "train"]

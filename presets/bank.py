@@ -1,0 +1,159 @@
+"""The bank of built-in instruments: embeddings at keys half an octave apart, in one file of a few megabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from nsynth_core.embedding import Embedding, Part, stretch, timing
+from nsynth_core.engine import Engine
+from nsynth_core.errors import UserError
+from nsynth_core.features import NOISE_BANDS
+from nsynth_core.files import atomic
+from nsynth_core.notes import midi_to_hz
+
+if TYPE_CHECKING:
+    from nsynth_core.blend import Instrument
+
+KEYS = tuple(range(24, 97, 6))
+FRAMES = 401
+HELD_SECONDS, VELOCITY = 3.3, 96
+LEVEL_DB = -20.0  # of every note's loudest frame
+LEVEL_STEP_DB = 0.4
+RESIDUAL_STEP_DB = 0.5
+PARTIALS = 64
+# where codes are kept: every frame while a note speaks, every fifth after
+KNOTS = np.concatenate([np.arange(0, 30), np.arange(30, FRAMES + 4, 5)]).clip(max=FRAMES - 1)
+
+
+def path() -> Path:
+    """Where the shipped bank is."""
+    return Path(str(resources.files("presets") / "bank" / "bank.npz"))
+
+
+@lru_cache(maxsize=1)
+def _bank() -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path(), allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path()}: the bank of instruments cannot be read ({error}); install make-wavetable again"
+        ) from error
+
+
+def load_instrument(name: str, engine: Engine) -> Instrument:
+    """The built-in instrument `name`, an entry of instruments.toml, for any engine.
+
+    The bank holds the harmonic engine's codes; another engine is given what that one decodes from them.
+    """
+    from nsynth_core.blend import Instrument
+    from nsynth_core.engine import load_engine
+
+    harmonic = load_engine("harmonic")
+    bank = _bank()
+    if str(bank["weights"]) != harmonic.version:
+        raise UserError(f"{path()}: made for other weights ({bank['weights']}, not {harmonic.version}); install again")
+    row = list(bank["names"]).index(name)
+    present = np.flatnonzero(bank["present"][row])
+
+    @cache
+    def load(i: int) -> Embedding:
+        embedding = _embedding(bank, row, int(present[i]))
+        if engine.name == harmonic.name:
+            return embedding
+        return engine.encode(harmonic.decode(embedding, embedding.f0_hz))
+
+    return Instrument(name, tuple(float(KEYS[i]) for i in present), load)
+
+
+def _embedding(bank: dict[str, NDArray[Any]], row: int, key: int) -> Embedding:
+    frames = np.arange(FRAMES)
+    codes = bank["codes"][row, key].astype(np.float32) * bank["scale"]
+    z = np.stack([np.interp(frames, KNOTS, column) for column in codes.T], axis=1).astype(np.float32)
+    level = (LEVEL_DB - bank["level"][row, key].astype(np.float32) * LEVEL_STEP_DB).astype(np.float32)
+    f0 = np.full(FRAMES, midi_to_hz(KEYS[key]), dtype=np.float32)
+    residual = bank["residual"][row, key].astype(np.float32) * RESIDUAL_STEP_DB
+    fields = np.split(residual, np.cumsum([PARTIALS, NOISE_BANDS, NOISE_BANDS]))
+    fields[3] = fields[3] / 50
+    part = Part(np.ones(FRAMES, dtype=np.float32), f0, *(np.broadcast_to(x, (FRAMES, len(x))) for x in fields))
+    return Embedding(z, f0, level, *timing(level), (part,))
+
+
+def build(
+    target: Path,
+    engine: Engine,
+    seed: int,
+    soundfonts: Path | None,
+    progress: Callable[[int, int, str], None],
+    force: bool = False,
+) -> None:
+    """Render every instrument of instruments.toml at KEYS, encode it, and write the bank to `target`.
+
+    What the network misses is kept as its mean over the note's loud frames: the colour of an instrument, not its motion.
+    """
+    from nsynth_core.analysis import analyse
+    from nsynth_core.pitch import follow
+    from nsynth_core.training.sources import catalogue
+    from presets import instruments
+
+    sources = {source.name: source for source in catalogue(seed, soundfonts)}
+    entries = instruments()
+    dims = 0
+    codes: dict[tuple[int, int], Floats] = {}
+    shape = (len(entries), len(KEYS))
+    present = np.zeros(shape, dtype=bool)
+    level = np.zeros((*shape, FRAMES), dtype=np.uint8)
+    residual = np.zeros((*shape, PARTIALS + 3 * NOISE_BANDS), dtype=np.int8)
+    for row, entry in enumerate(entries):
+        source = sources[entry.source]
+        for key, midi in enumerate(KEYS):
+            if not source.low <= midi <= source.high:
+                continue
+            sound = source.render(midi, VELOCITY, 48_000, HELD_SECONDS)
+            if float(np.abs(sound.samples).max()) < 1e-3:
+                continue
+            embedding = _whole(engine.encode(analyse(sound, follow(sound, midi, cents=80))))
+            codes[row, key] = embedding.z[KNOTS]
+            dims = embedding.z.shape[1]
+            present[row, key] = True
+            level[row, key] = np.clip(np.rint(-embedding.below_peak / LEVEL_STEP_DB), 0, 255)
+            residual[row, key] = _colour(embedding)
+        progress(row + 1, len(entries), entry.name)
+    scale = np.max([np.abs(z).max(0) for z in codes.values()], axis=0) / 127
+    quantised = np.zeros((*shape, len(KNOTS), dims), dtype=np.int8)
+    for place, z in codes.items():
+        quantised[place] = np.rint(z / scale)
+    with atomic(target, force) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            names=np.asarray([entry.name for entry in entries]),
+            weights=np.asarray(engine.version),
+            codes=quantised,
+            scale=scale.astype(np.float32),
+            level=level,
+            residual=residual,
+            present=present,
+        )
+
+
+def _whole(embedding: Embedding) -> Embedding:
+    return embedding if embedding.frames == FRAMES else stretch(embedding, FRAMES)
+
+
+def _colour(embedding: Embedding) -> NDArray[np.int8]:
+    """The mean residual of the loud frames, quantised."""
+    part = embedding.parts[0]
+    weight = np.where(embedding.below_peak > -20, 10 ** (embedding.below_peak / 20), 0)
+    weight /= weight.sum()
+    partials = part.partials[:, :PARTIALS]
+    partials = np.pad(partials, ((0, 0), (0, PARTIALS - partials.shape[1])))
+    mean = [weight @ x for x in (partials, part.noise, part.balance, part.correlation * 50)]
+    return np.clip(np.rint(np.concatenate(mean) / RESIDUAL_STEP_DB), -127, 127).astype(np.int8)
