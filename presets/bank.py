@@ -97,7 +97,7 @@ def build(
 ) -> None:
     """Render every instrument of instruments.toml at KEYS, encode it, and write the bank to `target`.
 
-    What the network misses is kept as its mean over the note's loud frames: the colour of an instrument, not its motion.
+    What the network misses is kept as its mean over the loud frames: the colour of an instrument, not its motion.
     """
     from nsynth_core.analysis import analyse
     from nsynth_core.pitch import follow
@@ -156,4 +156,4 @@ def _colour(embedding: Embedding) -> NDArray[np.int8]:
     partials = part.partials[:, :PARTIALS]
     partials = np.pad(partials, ((0, 0), (0, PARTIALS - partials.shape[1])))
     mean = [weight @ x for x in (partials, part.noise, part.balance, part.correlation * 50)]
-    return np.clip(np.rint(np.concatenate(mean) / RESIDUAL_STEP_DB), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.rint(np.concatenate(mean) / RESIDUAL_STEP_DB), -127, 127), dtype=np.int8)

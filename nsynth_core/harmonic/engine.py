@@ -1,6 +1,6 @@
 """The harmonic engine: the network decodes the blended codes, and what it misses of each source is blended beside it.
 
-residual = features - decode(encode(features)), so a blend at mix 0 or 1 gives the source back whatever the network's size.
+residual = features - decode(encode(features)), so a blend at mix 0 or 1 gives the source back, whatever the network.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class HarmonicEngine:
         )
 
     def _field(self, embedding: Embedding, f0: Floats, count: int) -> tuple[Floats, Floats, Floats, Floats]:
-        """Partials (T, count) and noise in dB under the level, balance in dB, correlation, as the network alone has them."""
+        """What the network alone says: partials (T, count) and noise in dB under the level, balance, correlation."""
         given = conditions(f0, embedding.below_peak, embedding.since_onset)
         out = self._network("branch", np.concatenate([embedding.z, given], axis=1))
         partials = np.empty((len(f0), count), dtype=np.float32)

@@ -60,7 +60,7 @@ def frame_inputs(env: Floats, partials: Floats, noise: Floats, balance: Floats, 
     if missing > 0:
         first = np.concatenate([first, np.full((*first.shape[:-1], missing), FLOOR, dtype=np.float32)], axis=-1)
     db = np.concatenate([env, first, noise], axis=-1) / 40 + 1
-    return np.concatenate([db, balance / 30, correlation], axis=-1).astype(np.float32)
+    return np.asarray(np.concatenate([db, balance / 30, correlation], axis=-1), dtype=np.float32)
 
 
 def encoder_inputs(features: Features) -> Floats:
@@ -75,7 +75,7 @@ def encoder_inputs(features: Features) -> Floats:
         features.correlation,
     )
     index = np.clip(np.arange(len(frames))[:, None] + np.asarray(CONTEXT), 0, len(frames) - 1)
-    return frames[index]
+    return np.asarray(frames[index])
 
 
 def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:

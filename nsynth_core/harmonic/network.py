@@ -1,4 +1,4 @@
-"""The harmonic field as a Keras network: encoder, branch and trunk. TensorFlow is imported here and in training only."""
+"""The harmonic field as a Keras network: encoder, branch and trunk. Only training imports this."""
 
 from __future__ import annotations
 

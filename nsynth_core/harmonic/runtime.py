@@ -58,7 +58,7 @@ class Network:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """LiteRT announces its CPU delegate on file descriptor 2, whatever the log level; keep that from the user's terminal."""
+    """LiteRT announces its CPU delegate on file descriptor 2, whatever the log level; users need not see it."""
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from nsynth_core.analysis import analyse
 from nsynth_core.errors import UserError
 from nsynth_core.features import NOISE_BANDS, TOP_HZ, Features
+from nsynth_core.files import atomic
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FLOOR, envelope, relative
 from nsynth_core.pitch import follow
 from nsynth_core.training.sources import Source, catalogue, notes
@@ -40,7 +42,7 @@ FIELDS = {
 
 
 def partial_numbers(count: int) -> NDArray[np.int32]:
-    """Which of `count` partials the corpus keeps, (PARTIALS,), 0 where there is none: all of the first DENSE, then log-spaced."""
+    """Which of `count` partials the corpus keeps, (PARTIALS,), then 0: all of the first DENSE, then log-spaced."""
     if count <= PARTIALS:
         numbers = np.arange(1, count + 1)
     else:
@@ -52,7 +54,7 @@ def partial_numbers(count: int) -> NDArray[np.int32]:
     return np.pad(numbers, (0, PARTIALS - len(numbers))).astype(np.int32)
 
 
-def note_arrays(features: Features) -> dict[str, NDArray[np.generic]] | None:
+def note_arrays(features: Features) -> dict[str, NDArray[Any]] | None:
     """The corpus's arrays of one note, or None where the note is not tonal or too short."""
     level = features.level_db()
     onset = int(np.argmax(level > level.max() - 30))
@@ -74,14 +76,14 @@ def note_arrays(features: Features) -> dict[str, NDArray[np.generic]] | None:
         "correlation": features.correlation,
         "level": level,
     }
-    arrays: dict[str, NDArray[np.generic]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, shape in FIELDS.items():
         padded = np.zeros(shape, dtype=np.float16)
         padded[: len(chosen)] = values[name][chosen]
         arrays[name] = padded
-    arrays["length"] = np.int32(len(chosen))  # type: ignore[assignment]
-    arrays["onset"] = np.int32(onset // HOP)  # type: ignore[assignment]
-    arrays["f0"] = np.float32(f0)  # type: ignore[assignment]
+    arrays["length"] = np.asarray(len(chosen), dtype=np.int32)
+    arrays["onset"] = np.asarray(onset // HOP, dtype=np.int32)
+    arrays["f0"] = np.asarray(f0, dtype=np.float32)
     arrays["numbers"] = numbers
     return arrays
 
@@ -98,7 +100,7 @@ def _catalogue(seed: int, soundfonts: Path | None) -> list[Source]:
 def _analyse_source(job: tuple[int, int, Path | None, Path]) -> tuple[str, int, int]:
     index, seed, soundfonts, folder = job
     source = _catalogue(seed, soundfonts)[index]
-    kept: list[dict[str, NDArray[np.generic]]] = []
+    kept: list[dict[str, NDArray[Any]]] = []
     seen = 0
     for i, (midi, velocity, sound) in enumerate(notes(source, seed=seed)):
         if i % 4 in (1, 2):  # one velocity a key, soft and loud in turn: more keys teach more than more velocities
@@ -109,16 +111,18 @@ def _analyse_source(job: tuple[int, int, Path | None, Path]) -> tuple[str, int, 
             continue
         arrays = note_arrays(analyse(sound, track))
         if arrays is not None:
-            kept.append(arrays | {"midi": np.float32(midi), "velocity": np.int32(velocity)})  # type: ignore[dict-item]
+            kept.append(arrays | {"midi": np.asarray(midi, np.float32), "velocity": np.asarray(velocity, np.int32)})
     if kept:
-        np.savez(_file(folder, source.name), **{name: np.stack([k[name] for k in kept]) for name in kept[0]})
+        stacked: dict[str, Any] = {name: np.stack([k[name] for k in kept]) for name in kept[0]}
+        with atomic(_file(folder, source.name), force=True) as temporary:
+            np.savez(temporary, **stacked)
     return source.name, len(kept), seen
 
 
 def build(
     folder: Path, seed: int, soundfonts: Path | None, progress: Callable[[int, int, str], None], jobs: int | None = None
 ) -> dict[str, int]:
-    """Analyse the whole catalogue into `folder` (one .npz a source, `corpus.json`). Returns counts; resumable by source."""
+    """Analyse the catalogue into `folder` (one .npz a source, `corpus.json`). Returns counts; resumes by source."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = catalogue(seed, soundfonts)
     todo = [(i, seed, soundfonts, folder) for i in range(len(sources)) if not _file(folder, sources[i].name).exists()]
@@ -139,9 +143,9 @@ def build(
 
 @dataclass(frozen=True)
 class Corpus:
-    """Notes of one split: `arrays` as in FIELDS plus length, onset, f0, midi, velocity, numbers; `source` (N,) index, `names`."""
+    """Notes of one split: `arrays` as note_arrays makes them, midi, velocity; `source` (N,) indexes `names`."""
 
-    arrays: dict[str, NDArray[np.generic]]
+    arrays: dict[str, NDArray[Any]]
     source: NDArray[np.int64]
     names: list[str]
     families: list[str]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nsynth_core import synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.blend import Instrument, blend_note, line_weights, path_features, steady_frame, steps
-from nsynth_core.embedding import at_frames, at_pitch
+from nsynth_core.embedding import Embedding, at_frames, at_pitch
 from nsynth_core.engine import ENGINES, Engine, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import Features, hz_to_erb
@@ -49,13 +50,13 @@ class Note:
 
 @dataclass(frozen=True)
 class Pca:
-    """The linear code of the same size, fitted on the same corpus: mean (V,), axes (dims, V) of envelope, first partials, noise."""
+    """The linear code of the same size, fitted on the same corpus: mean (V,) and axes (dims, V) of pca_vector."""
 
     mean: Floats
     axes: Floats
 
     def partials(self, features: Features) -> Floats:
-        """Partials (T, K) in dB under the level after coding: by number for the first, from the envelope for the rest."""
+        """Partials (T, K) in dB under the level after coding: the first by number, the rest from the envelope."""
         level = features.level_db()
         partials = relative(features.partials_db, level)
         vector = pca_vector(partials, relative(features.noise_db, level), features.f0_hz)
@@ -140,7 +141,7 @@ def reconstruction(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any
 
 
 def other_octaves(notes: list[Note], engine: Engine) -> dict[str, Any]:
-    """The same note predicted 12 or 24 semitones away, against keeping the partials by number, in Hz, or the mean of both."""
+    """The same note predicted 12 or 24 semitones away, against keeping partials by number, in Hz, or their mean."""
     found: dict[str, list[Floats]] = {"network": [], "network_bare": [], "number": [], "hertz": [], "mean": []}
     by_key = {(note.source.name, note.midi): note for note in notes}
     for low, high in OCTAVES:
@@ -174,9 +175,9 @@ def keep(partials: Floats, f0_from: Floats, f0_to: Floats, count: int) -> dict[s
 
 
 def blends(notes: list[Note], seed: int) -> dict[str, Any]:
-    """Scores of the path between random pairs of held-out notes of one pitch, for each engine: as found and re-spaced."""
+    """Scores of the path between random pairs of held-out notes of one pitch, for each engine."""
     rng = np.random.default_rng(seed)
-    pairs = []
+    pairs: list[tuple[Note, Note]] = []
     while len(pairs) < PAIRS:
         a, b = (notes[i] for i in rng.integers(len(notes), size=2))
         if a.midi == b.midi and a.source.name != b.source.name:
@@ -205,9 +206,7 @@ def blends(notes: list[Note], seed: int) -> dict[str, Any]:
     return out
 
 
-def _at_level(embedding: Any, level: float) -> Any:
-    from dataclasses import replace
-
+def _at_level(embedding: Embedding, level: float) -> Embedding:
     shift = np.float32(level - float(embedding.level_db[0]))
     if embedding.z.shape[1]:
         return replace(embedding, level_db=embedding.level_db + shift)
@@ -219,7 +218,7 @@ def ends(notes: list[Note], engine: Engine) -> dict[str, float]:
     """Median partial error, dB: sound → features → sound with no network, and blends at mix 0 and 1."""
     plain, zero, one = [], [], []
     ordered = sorted(notes, key=lambda note: note.midi)  # stable: neighbours are different instruments
-    pairs = [(a, b) for a, b in zip(ordered, ordered[1:], strict=False) if a.midi == b.midi]
+    pairs = [(a, b) for a, b in pairwise(ordered) if a.midi == b.midi]
     for a, b in pairs[:: max(1, len(pairs) // ENDS)]:
         pair = [_recording(a, engine), _recording(b, engine)]
         plain.append(_error(a, synthesis.render(a.features, RATE)))
@@ -238,17 +237,17 @@ def _error(note: Note, rendered: Sound) -> Floats:
     frames = note.frames[note.frames < again.frames]
     true, other = note.features.partials_db[frames], again.partials_db[frames]
     count = min(true.shape[1], other.shape[1])
-    gain = np.float32(0.0) if note.sound.samples.size == 0 else _gain(true[:, :count], other[:, :count])
+    gain = _gain(true[:, :count], other[:, :count])
     return partial_error(true[:, :count], other[:, :count] + gain)
 
 
-def _gain(true: Floats, other: Floats) -> np.float32:
+def _gain(true: Floats, other: Floats) -> float:
     """One gain for the whole note: a blend is turned down where it would clip."""
-    return np.float32(10 * np.log10((10 ** (true / 10)).sum() / (10 ** (other / 10)).sum()))
+    return float(10 * np.log10((10 ** (true / 10)).sum() / (10 ** (other / 10)).sum()))
 
 
 def speed(engine: Engine, notes: list[Note]) -> dict[str, float]:
-    """Decode, embedding → 48 kHz stereo sound, as a multiple of real time (one thread of work, best of three a note)."""
+    """Decode, embedding → 48 kHz stereo sound, as a multiple of real time; best of three a note."""
     rates = []
     for note in notes[:: max(1, len(notes) // 12)]:
         embedding = engine.encode(note.features)
@@ -290,6 +289,3 @@ def report(
     progress("speed")
     out["speed"] = speed(engine, notes)
     return out
-
-
-

@@ -1,0 +1,258 @@
+"""Random batches of the corpus, augmented in the domain of the features (numpy only).
+
+Every augmentation has a known answer: a transposition moves pitch and spectrum together, an equaliser adds the same
+curve to code and target, a second note layers its partials on the first's, and a formant shift moves the spectrum under
+a fixed pitch. The last one also shows the network what *between* means: the blend of two shifts is the shift halfway,
+not both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from nsynth_core.features import FRAME_RATE, TOP_HZ, band_edges, hz_to_erb
+from nsynth_core.harmonic.inputs import (
+    CONTEXT,
+    FIRST_PARTIALS,
+    FLOOR,
+    INPUTS,
+    conditions,
+    envelope_hz,
+    frame_inputs,
+    trunk_inputs,
+)
+from nsynth_core.training.corpus import HOP, Corpus
+
+NOTES, FRAMES = 64, 8
+SHIFTED = 20  # of the NOTES, the first so many are seen under two formant shifts
+FIRST, OTHERS = 24, 40  # partials asked of the field a note: the first, and a random choice of the rest
+CROSS_SHARE, CROSS_SEMITONES = 0.5, 26.0
+QUIET_DB = 50.0
+CURVE_POINTS = 48
+LAYER_F0 = 102.0  # above it the corpus keeps every partial, so two notes' partials have the same numbers
+MAX_SHIFT = 0.45  # octaves
+
+Indices = NDArray[np.int64]
+
+
+class Batch(NamedTuple):
+    """N notes, F frames, P partials, S of the notes seen twice; all float32."""
+
+    inputs: Floats  # (N F, C INPUTS)
+    second: Floats  # (S F, C INPUTS): the same frames of the first S notes under another formant shift
+    mix: Floats  # (S, 1, 1): where the target lies between the two
+    conditions: Floats  # (N F, CONDITIONS)
+    points: Floats  # (N P, TRUNK_INPUTS)
+    place: Floats  # (N, P) ERB rate of the partials
+    odd: Floats  # (N, P)
+    weight: Floats  # (N, P): how many partials each stands for
+    target: Floats  # (N, F, P) dB under the frame's level
+    noise: Floats  # (N, F, B)
+    balance: Floats  # (N, F, B)
+    correlation: Floats  # (N, F, B)
+    mask: Floats  # (N, F, P)
+
+
+class Batches:
+    """An endless supply. State: the random generator and, for each source, where its notes are."""
+
+    def __init__(self, corpus: Corpus, seed: int):
+        self.corpus = corpus
+        self.rng = np.random.default_rng(seed)
+        self.of_source = [np.flatnonzero(corpus.source == i) for i in range(len(corpus.names))]
+
+    def __call__(self) -> Batch:
+        # every source alike, however many keys it has
+        chosen = self.rng.integers(len(self.of_source), size=NOTES)
+        a = np.asarray([self.rng.choice(self.of_source[i]) for i in chosen])
+        b = np.asarray([self._partner(i) if self.rng.random() < CROSS_SHARE else i for i in a])
+        return make(self.corpus, a, b, self.rng, augment=True)
+
+    def _partner(self, note: int) -> int:
+        midi = self.corpus.arrays["midi"]
+        others = self.of_source[int(self.corpus.source[note])]
+        return int(self.rng.choice(others[np.abs(midi[others] - midi[note]) <= CROSS_SEMITONES]))
+
+
+class _View:
+    """The corpus's notes as one draw of the augmentations shows them."""
+
+    def __init__(self, corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, augment: bool):
+        self.arrays: dict[str, NDArray[Any]] = corpus.arrays
+        count = len(a)
+        self.scale = np.ones(count, dtype=np.float32)
+        self.curves = np.zeros((count, CURVE_POINTS), dtype=np.float32)
+        self.share = np.ones(count, dtype=np.float32)
+        self.other = rng.choice(np.flatnonzero(self.arrays["f0"] >= LAYER_F0), count)
+        if augment:
+            semitones = np.where(rng.random(count) < 0.5, rng.uniform(-5, 5, count), 0)
+            self.scale = (2 ** (semitones / 12)).astype(np.float32)
+            self.curves = _equalisers(rng, count)
+            layered = (a == b) & (self.arrays["f0"][a] >= LAYER_F0) & (rng.random(count) < 0.5)
+            self.share = np.where(layered, 1 / (1 + 10 ** (rng.normal(0, 8, count) / 10)), 1).astype(np.float32)
+
+    def read(self, name: str, notes: Indices, frames: Indices) -> Floats:
+        """Field `name` of notes (N,) at frames (N, ...)."""
+        tail = [1] * (frames.ndim - 1)
+        values = np.asarray(self.arrays[name][notes.reshape(-1, *tail), frames], dtype=np.float32)
+        mixed = np.flatnonzero(self.share[: len(notes)] < 1)
+        if name in ("env", "partials", "noise") and len(mixed):
+            beside = self.other[mixed].reshape(-1, *tail)
+            index = np.minimum(frames[mixed], self.arrays["length"][beside] - 1)
+            second = self.arrays[name][beside, index].astype(np.float32)
+            if name == "env":  # the same partial numbers at this note's pitch
+                ratio = self.arrays["f0"][notes[mixed]] / self.arrays["f0"][self.other[mixed]]
+                second = _moved(second, envelope_hz(), ratio)
+            share = self.share[mixed].reshape(-1, *[1] * (values.ndim - 1))
+            values[mixed] = 10 * np.log10(share * 10 ** (values[mixed] / 10) + (1 - share) * 10 ** (second / 10))
+        return values
+
+    def spectrum(self, notes: Indices, frames: Indices, shift: Floats) -> tuple[Floats, Floats, Floats]:
+        """Envelope, partials and noise of frames (N, ...) in dB under their level, formants moved by `shift` (N,)."""
+        n = len(notes)
+        scale, curves = self.scale[:n], self.curves[:n]
+        numbers, f0 = self.arrays["numbers"][notes], self.arrays["f0"][notes] * scale
+        tail = (1,) * (frames.ndim - 1)
+        env = _moved(self.read("env", notes, frames), envelope_hz(), scale * shift)
+        noise = _moved(self.read("noise", notes, frames), _band_hz(), scale * shift)
+        partials = _respaced(self.read("partials", notes, frames), numbers, shift)
+        hz = np.maximum(numbers, 1) * f0[:, None]
+        env += _response(curves, envelope_hz()).reshape(n, *tail, -1)
+        noise += _response(curves, _band_hz()).reshape(n, *tail, -1)
+        partials += _response(curves, hz).reshape(n, *tail, -1)
+        # where the corpus keeps one partial of several, it stands for those left out
+        width = np.maximum(np.diff(numbers, axis=1, append=0), 1) * (numbers > 0)
+        power = (10 ** (partials / 10) * width.reshape(n, *tail, -1)).sum(-1) + (10 ** (noise / 10)).sum(-1)
+        level = 10 * np.log10(power + 1e-12)[..., None]
+        return tuple(np.clip(x - level, FLOOR, 0).astype(np.float32) for x in (env, partials, noise))  # type: ignore[return-value]
+
+
+def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, augment: bool) -> Batch:
+    """Code notes `a` (N,), decode notes `b` (N,) of the same sources."""
+    arrays: dict[str, NDArray[Any]] = corpus.arrays
+    view = _View(corpus, a, b, rng, augment)
+    count, twice = len(a), min(SHIFTED, len(a)) if augment else 1
+    frames = _frames(arrays["length"][a], arrays["length"][b], rng)
+    context = np.clip(frames[:, :, None] + np.asarray(CONTEXT) // HOP, 0, arrays["length"][a][:, None, None] - 1)
+
+    ends = np.zeros((2, count))
+    mix = rng.random(twice)
+    if augment:
+        ends[:, :twice] = rng.uniform(-MAX_SHIFT, MAX_SHIFT, (2, twice))
+    between = ends[0].copy()
+    between[:twice] += mix * (ends[1, :twice] - ends[0, :twice])
+    first, second, shift = (2 ** x.astype(np.float32) for x in (*ends, between))
+
+    spectrum = view.spectrum(b, frames, shift)
+    numbers, f0 = arrays["numbers"][b], arrays["f0"][b] * view.scale
+    pick, weight = _picked((numbers > 0).sum(1), numbers, rng)
+    number = np.maximum(np.take_along_axis(numbers, pick, 1), 1)
+    hz = (number * f0[:, None]).astype(np.float32)
+    inside = (
+        (np.take_along_axis(numbers, pick, 1) > 0)
+        & (hz < TOP_HZ)
+        & (number / shift[:, None] <= numbers.max(1)[:, None])
+    )
+
+    level = arrays["level"][b[:, None], frames].astype(np.float32)
+    known = np.arange(arrays["level"].shape[1]) < arrays["length"][b][:, None]
+    below = level - arrays["level"][b].astype(np.float32).max(1, where=known, initial=-200)[:, None]
+    since = ((frames - arrays["onset"][b][:, None]) * (HOP / FRAME_RATE)).astype(np.float32)
+    given = conditions(np.broadcast_to(f0[:, None], level.shape), below, since)
+    return Batch(
+        inputs=_inputs(view, a, context, first),
+        second=_inputs(view, a[:twice], context[:twice], second[:twice]),
+        mix=mix.astype(np.float32)[:, None, None] if augment else np.zeros((twice, 1, 1), dtype=np.float32),
+        conditions=given.reshape(count * FRAMES, -1),
+        points=trunk_inputs(number.reshape(-1), hz.reshape(-1)),
+        place=hz_to_erb(hz).astype(np.float32),
+        odd=(number % 2).astype(np.float32),
+        weight=(weight * inside).astype(np.float32),
+        target=np.take_along_axis(spectrum[1], pick[:, None, :].repeat(FRAMES, 1), 2),
+        noise=spectrum[2],
+        balance=arrays["balance"][b[:, None], frames].astype(np.float32),
+        correlation=arrays["correlation"][b[:, None], frames].astype(np.float32),
+        mask=(inside[:, None, :] & (below > -QUIET_DB)[..., None]).astype(np.float32),
+    )
+
+
+def _inputs(view: _View, notes: Indices, context: Indices, shift: Floats) -> Floats:
+    env, partials, noise = view.spectrum(notes, context, shift)
+    balance, correlation = (view.read(name, notes, context) for name in ("balance", "correlation"))
+    frames = frame_inputs(env, partials[..., :FIRST_PARTIALS], noise, balance, correlation)
+    return frames.reshape(-1, len(CONTEXT) * INPUTS)
+
+
+def _frames(length_a: Indices, length_b: Indices, rng: np.random.Generator) -> Indices:
+    """(N, FRAMES) of each note, a third of them in its first half second."""
+    last = np.minimum(length_a, length_b)[:, None]
+    early = rng.random((len(last), FRAMES)) < 1 / 3
+    return np.asarray(rng.random((len(last), FRAMES)) * np.where(early, np.minimum(last, 25), last), dtype=np.int64)
+
+
+def _picked(size: Indices, numbers: NDArray[np.int32], rng: np.random.Generator) -> tuple[Indices, Floats]:
+    """Which stored partials are asked for, (N, FIRST + OTHERS), and how many each stands for."""
+    rest = np.maximum(size - FIRST, 1)[:, None]
+    random = FIRST + (rng.random((len(size), OTHERS)) * rest).astype(np.int64)
+    pick = np.concatenate([np.broadcast_to(np.arange(FIRST), (len(size), FIRST)), random], axis=1)
+    width = np.maximum(np.diff(numbers, axis=1, append=0), 1)
+    weight = np.take_along_axis(width, pick, 1) * np.where(np.arange(FIRST + OTHERS) < FIRST, 1, rest / OTHERS)
+    return pick, weight.astype(np.float32)
+
+
+def _equalisers(rng: np.random.Generator, count: int) -> Floats:
+    """Random smooth responses in dB on CURVE_POINTS ERB-spaced points: tilts, peaks, cuts; a third stay flat."""
+    x = np.linspace(0, 1, CURVE_POINTS)
+    curves = np.zeros((count, CURVE_POINTS))
+    for n in np.flatnonzero(rng.random(count) > 0.33):
+        curves[n] += rng.normal(0, 8) * (x - 0.4)
+        for _ in range(rng.integers(0, 4)):
+            curves[n] += rng.normal(0, 8) * np.exp(-(((x - rng.random()) / rng.uniform(0.03, 0.2)) ** 2))
+        if rng.random() < 0.3:
+            curves[n] -= np.maximum(x - rng.uniform(0.25, 0.9), 0) * rng.uniform(20, 200)
+        if rng.random() < 0.15:
+            curves[n] -= np.maximum(rng.uniform(0.1, 0.5) - x, 0) * rng.uniform(20, 100)
+    return curves.astype(np.float32)
+
+
+def _band_hz() -> Floats:
+    edges = band_edges()
+    return np.asarray(np.maximum((edges[1:] + edges[:-1]) / 2, 40), dtype=np.float32)
+
+
+def _response(curves: Floats, hz: Floats) -> Floats:
+    """Curves (N, CURVE_POINTS) at frequencies (P,) or (N, P) → (N, P)."""
+    place = np.clip(hz_to_erb(hz) / hz_to_erb(np.float32(TOP_HZ)), 0, 1) * (CURVE_POINTS - 1)
+    return _at(curves, np.broadcast_to(place, (len(curves), place.shape[-1])))
+
+
+def _moved(values: Floats, hz: Floats, ratio: Floats) -> Floats:
+    """Spectra (N, ..., P) known at `hz`, moved up in frequency by `ratio` (N,); the ends hold."""
+    erb, index = hz_to_erb(hz), np.arange(len(hz))
+    place = np.stack([np.interp(hz_to_erb(hz / r), erb, index) for r in ratio])
+    return _at(values, place.reshape(len(ratio), *[1] * (values.ndim - 2), -1))
+
+
+def _respaced(partials: Floats, numbers: NDArray[np.int32], shift: Floats) -> Floats:
+    """Partials (N, ..., P) at `numbers` (N, P), the spectrum moved up by `shift` under them: p'(k) = p(k / shift)."""
+    if (shift == 1).all():
+        return partials
+    index = np.arange(numbers.shape[1])
+    place = np.empty(numbers.shape)
+    for n, (row, s) in enumerate(zip(numbers, shift, strict=True)):
+        size = int((row > 0).sum())
+        place[n] = np.interp(np.maximum(row, 1) / s, row[:size], index[:size])
+    return _at(partials, place.reshape(len(shift), *[1] * (partials.ndim - 2), -1))
+
+
+def _at(values: Floats, place: NDArray[Any]) -> Floats:
+    """`values` (N, ..., P) at fractional indices `place` of their last axis."""
+    low = np.minimum(place.astype(np.int64), values.shape[-1] - 2)
+    share = (place - low).astype(np.float32)
+    low = np.broadcast_to(low, (*values.shape[:-1], place.shape[-1]))
+    below, above = np.take_along_axis(values, low, -1), np.take_along_axis(values, low + 1, -1)
+    return np.asarray(below + share * (above - below), dtype=np.float32)
