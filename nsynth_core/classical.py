@@ -11,8 +11,8 @@ from nsynth_core.audio import Floats
 from nsynth_core.embedding import Embedding, Part, at_pitch, timing
 from nsynth_core.features import FLOOR_DB, TOP_HZ, Features, hz_to_erb
 
-QUANTILES = 512
-GRID = 384
+ERB_POINTS = 384
+RANGE_DB = 80.0
 
 
 class ClassicalEngine:
@@ -71,40 +71,36 @@ def envelope(partials: Floats, noise: Floats, weights: Floats, f0: Floats) -> tu
 def transport(partials: Floats, noise: Floats, weights: Floats, f0: Floats) -> tuple[Floats, Floats]:
     """Displacement interpolation of the spectral envelopes as distributions of power over the ERB scale.
 
-    In one dimension the optimal plan pairs equal quantiles, so the blend's quantile function is the weighted mean of the
-    sources' (Henderson & Solomon 2019, "Audio transport"). The level is interpolated in dB.
+    In one dimension the optimal plan pairs equal quantiles u: the blend's quantile is the weighted mean of the sources'
+    quantiles, and its density there is 1 / sum(w / p), the change of variables (Henderson & Solomon 2019, "Audio
+    transport"). The level is interpolated in dB.
     """
-    if len(weights) == 1 or (weights.max(0) > 0.9999).all():
+    if len(weights) == 1:
         return envelope(partials, noise, weights, f0)
-    erb = np.linspace(0, hz_to_erb(np.float32(TOP_HZ)), GRID)
-    share = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    power = 10.0 ** (partials / 10)
-    level = np.einsum("st,st->t", 10 * np.log10(power.sum(2) + 1e-15), weights)
-    out = np.empty(partials.shape[1:])
+    erb = np.linspace(0, float(hz_to_erb(np.float32(TOP_HZ))), ERB_POINTS)
     number = np.arange(1, partials.shape[2] + 1)
+    out = np.empty(partials.shape[1:])
     for t in range(partials.shape[1]):
+        used = np.flatnonzero(weights[:, t] > 0)
         place = hz_to_erb(number * f0[t])
-        quantile = np.zeros(QUANTILES)
-        for s in range(len(weights)):
-            if weights[s, t] == 0:
-                continue
-            density = 10 ** (np.interp(erb, place, partials[s, t], left=FLOOR_DB) / 10)
-            quantile += weights[s, t] * _quantiles(erb, density, share)
-        density = np.interp(erb, (quantile[1:] + quantile[:-1]) / 2, 1 / np.maximum(np.diff(quantile), 1e-3), 0, 0)
-        line = np.interp(place, erb, density)
-        # quantiles are too coarse for what lies far below the peak: there the dB mean stands
-        faint = 10 ** (
-            np.einsum("sk,s->k", partials[:, t] - 10 * np.log10(power[:, t].sum(1) + 1e-15)[:, None], weights[:, t])
-            / 10
-        )
-        out[t] = 10 * np.log10(line / max(line.sum(), 1e-12) + 0.1 * faint + 1e-15)
+        densities = [_density(erb, place, partials[s, t]) for s in used]
+        cumulated = [np.cumsum(density) / density.sum() for density in densities]
+        # the sources' own steps as quantiles: they resolve what lies 80 dB under the peak
+        share = np.unique(np.concatenate(cumulated))
+        quantiles = [np.interp(share, c, erb) for c in cumulated]
+        at = [np.interp(q, erb, d / d.sum()) for q, d in zip(quantiles, densities, strict=True)]
+        quantile = sum(w * q for w, q in zip(weights[used, t], quantiles, strict=True))
+        density = 1 / sum(w / p for w, p in zip(weights[used, t], at, strict=True))
+        out[t] = np.interp(place, quantile, 10 * np.log10(density))
+    level = np.einsum("st,st->t", 10 * np.log10((10.0 ** (partials / 10)).sum(2) + 1e-15), weights)
     out += (level - 10 * np.log10((10 ** (out / 10)).sum(1)))[:, None]
-    return out, _mean(noise, weights)
+    return np.asarray(out, dtype=np.float32), _mean(noise, weights)
 
 
-def _quantiles(x: NDArray[np.float64], density: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    return np.interp(share * total[-1], total, x)
+def _density(erb: NDArray[np.float64], place: Floats, partials: Floats) -> NDArray[np.float64]:
+    """The envelope through the partials as power over the ERB grid, floored RANGE_DB under its peak."""
+    level = np.interp(erb, place, partials)
+    return np.asarray(10 ** (np.maximum(level, level.max() - RANGE_DB) / 10))
 
 
 METHODS: dict[str, Callable[[Floats, Floats, Floats, Floats], tuple[Floats, Floats]]] = {

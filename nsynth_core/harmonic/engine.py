@@ -17,6 +17,9 @@ from nsynth_core.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features
 from nsynth_core.harmonic.inputs import F0_STEPS, RANK, conditions, encoder_inputs, trunk_inputs
 from nsynth_core.harmonic.runtime import Network, load
 
+# A residual belongs to its pitch: an octave away the network alone errs by 7.6 dB on held-out instruments, with the whole
+# residual by 9.2 dB. It fades as exp(-(semitones / REACH)^2).
+REACH = 7.0
 SILENT_DB = -100.0  # under the frame's level: a partial that is not there
 
 
@@ -52,7 +55,8 @@ class HarmonicEngine:
         count = max(1, int(TOP_HZ / float(f0.min())))
         partials, noise, balance, correlation = self._field(embedding, f0, count)
         for part in embedding.parts if detail > 0 else ():
-            share = np.float32(detail) * part.weight[:, None]
+            fade = np.exp(-((12 / REACH * np.log2(f0 / part.f0_hz)) ** 2))
+            share = np.float32(detail) * (part.weight * fade)[:, None]
             partials += share * at_pitch(part.partials, part.f0_hz, f0, count, 0.0)
             noise += share * part.noise
             balance += share * part.balance
