@@ -19,6 +19,7 @@ SILENT = 1e-4  # of the table's peak
 DC_LIMIT = 1e-3  # of full scale: below, a synth's own filter hides it
 SEAM_LIMIT = 8.0  # median steps: above, the wrap is a click rather than part of the wave
 PHASE_LIMIT = 0.05  # of a cycle from the table's mean fundamental
+HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels without being missed
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
 
 
 def _in_phase(frames: Floats) -> bool | None:
-    known = frames[has_fundamental(frames) & (np.abs(frames).max(1) > 0)]
+    known = frames[has_fundamental(frames, HEARD) & (np.abs(frames).max(1) > 0)]
     if len(known) < 2 or frames.shape[1] < 4:
         return None
     first = np.fft.rfft(known)[:, 1]

@@ -30,42 +30,49 @@ def normalize(frames: Floats, peak: float = PEAK) -> Floats:
     return np.clip((frames.astype(np.float64) * (peak / top)).astype(np.float32), -np.float32(peak), np.float32(peak))
 
 
-def has_fundamental(frames: Floats) -> NDArray[np.bool_]:
-    """(n,): frames whose first harmonic is within 40 dB of the strongest, so that its phase means something."""
+def has_fundamental(frames: Floats, share: float = WEAK_FUNDAMENTAL) -> NDArray[np.bool_]:
+    """(n,): frames whose first harmonic is above `share` of the strongest, so that its phase means something."""
     level = np.abs(np.fft.rfft(frames))[:, 1:]
-    return np.asarray(level[:, 0] > WEAK_FUNDAMENTAL * level.max(1))
+    return np.asarray(level[:, 0] > share * level.max(1))
 
 
 def align(frames: Floats) -> Floats:
     """Rotate every frame (by fractions of a sample, its spectrum otherwise kept) so that neighbours do not cancel while
-    a synth crossfades them: fundamentals in sine phase; where the table has a weak fundamental anywhere, each frame
-    at its best correlation with the frames before it."""
+    a synth crossfades them: fundamentals in sine phase; a frame with a weak fundamental at its best correlation with
+    the frames beside it."""
     spectrum = np.fft.rfft(frames.astype(np.float64))
-    number = np.arange(spectrum.shape[1])
-    if has_fundamental(frames).all():
-        turns = np.angle(spectrum[:, 1]) + np.pi / 2  # sine: -pi/2
-        spectrum *= np.exp(-1j * turns[:, None] * number)
-    else:
-        spectrum *= np.exp(-2j * np.pi * _chain(spectrum)[:, None] * number)
+    turns = np.angle(spectrum[:, 1]) / (2 * np.pi) + 0.25  # a sine's is -1/4
+    spectrum *= _rotation(_chained(spectrum, turns, has_fundamental(frames)), spectrum.shape[1])
     spectrum[:, -1] = 0.0
     return np.asarray(np.fft.irfft(spectrum, frames.shape[1]), dtype=np.float32)
 
 
-def _chain(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """(n,) cycles to turn each frame by, so that it best correlates with a fading mean of those before it."""
-    number = np.arange(spectrum.shape[1])
-    width = 8 * (spectrum.shape[1] - 1)
-    shift = np.zeros(len(spectrum))
+def _rotation(turns: NDArray[np.float64], bins: int) -> NDArray[np.complex128]:
+    """(n, bins) factors that turn each spectrum back by `turns` (n,) cycles."""
+    return np.exp(-2j * np.pi * turns[:, None] * np.arange(bins))
+
+
+def _chained(
+    spectrum: NDArray[np.complex128], turns: NDArray[np.float64], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """`turns` where `known`; elsewhere the turn at which a frame best correlates with a fading mean of those turned
+    before it, from the first known frame onwards and then from it to the front."""
+    bins = spectrum.shape[1]
+    width = 8 * (bins - 1)
+    turns = np.where(known, turns, 0.0)
     unit = spectrum / (np.linalg.norm(spectrum, axis=1, keepdims=True) + 1e-30)
-    mean = unit[0]
-    for k in range(1, len(spectrum)):
-        match = np.fft.irfft(unit[k] * mean.conj(), width)
-        top = int(match.argmax())
-        left, mid, right = match[top - 1], match[top], match[(top + 1) % width]
-        bend = left - 2 * mid + right
-        shift[k] = -(top + (0.5 * (left - right) / bend if bend < 0 else 0.0)) / width
-        mean = 0.75 * mean + 0.25 * unit[k] * np.exp(-2j * np.pi * shift[k] * number)
-    return shift
+    first = int(known.argmax())
+    for order in (range(first + 1, len(unit)), range(first - 1, -1, -1)):
+        mean = unit[first] * _rotation(turns[first : first + 1], bins)[0]
+        for k in order:
+            if not known[k]:
+                match = np.fft.irfft(unit[k] * mean.conj(), width)
+                top = int(match.argmax())
+                left, mid, right = match[top - 1], match[top], match[(top + 1) % width]
+                bend = left - 2 * mid + right
+                turns[k] = -(top + (0.5 * (left - right) / bend if bend < 0 else 0.0)) / width
+            mean = 0.75 * mean + 0.25 * unit[k] * _rotation(turns[k : k + 1], bins)[0]
+    return turns
 
 
 def seam(frames: Floats) -> NDArray[np.float64]:

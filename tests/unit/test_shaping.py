@@ -115,3 +115,15 @@ def test_frames_that_share_no_quiet_place_are_eased():
     np.testing.assert_allclose(np.abs(after[:, 1]), np.abs(before[:, 1]), atol=1e-5)
     turned = np.angle(after[:, 1] / before[:, 1])
     np.testing.assert_allclose(np.angle(np.exp(1j * (turned - turned[0]))), 0, atol=1e-4)
+
+
+def test_some_weak_fundamentals_leave_the_others_in_phase():
+    frames = random_table(frames=12)
+    spectrum = np.fft.rfft(frames)
+    spectrum[[0, 1, 6], 1] = 0.0
+    frames = shaping.align(np.fft.irfft(spectrum, FRAME_SIZE).astype(np.float32))
+    first = np.delete(np.fft.rfft(frames)[:, 1], [0, 1, 6])
+    np.testing.assert_allclose(np.angle(first), -np.pi / 2, atol=1e-4)
+    # one timbre: without its fundamental, too, a frame lies on its neighbours
+    rest = np.fft.irfft(np.fft.rfft(frames) * (np.arange(FRAME_SIZE // 2 + 1) > 1), FRAME_SIZE)
+    assert np.abs(rest - rest[3]).max() < 5e-3
