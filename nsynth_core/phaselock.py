@@ -19,6 +19,8 @@ LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
 TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
+MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
+STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself being noise
 MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
 
 
@@ -94,6 +96,21 @@ def _smooth(values: Doubles, frames: int) -> Doubles:
     return np.asarray(convolve1d(values, np.hanning(frames + 2)[1:-1], axis=0, mode="nearest"))
 
 
+def _steadied(f0_hz: Doubles, weight: Doubles) -> Doubles:
+    """`f0_hz` (T,) smoothed, around each value, over twice the time again and again while that changes it less and
+    less. Noise in the phases does (its part in f0 falls as length^-1.5); vibrato, jitter and steps do not."""
+    length = max(MIN_SMOOTH, 2 * round(PERIODS / float(np.median(f0_hz)) / HOP_SECONDS) + 1)
+    result = last = f0_hz
+    change, steady = np.full(len(f0_hz), np.nan), np.ones(len(f0_hz), dtype=bool)
+    while 2 * length < len(f0_hz):
+        longer = _smooth(weight * f0_hz, length) / _smooth(weight, length)
+        previous, change = change, np.sqrt(_smooth((longer - last) ** 2, 2 * length + 1) / (length + 1))
+        steady &= ~(change >= STILL_NOISE * previous)
+        result = np.where(steady & (previous > 0), last, result)
+        last, length = longer, 2 * length + 1
+    return result
+
+
 def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
     """What to add to the inharmonicity to explain the relative errors (T, H) of the partials; 0 unless it stands well
     out of their scatter and explains most of them."""
@@ -156,6 +173,8 @@ def lock(
         known = voiced & np.append(inside, inside[-1]) & np.append(inside[0], inside)
         f0_hz = f0_hz * np.clip(1 + delta / f0_hz, 0.95, 1.05)
         f0_hz = bridge(f0_hz, known if known.any() else voiced)
+    if stages == STAGES:
+        f0_hz = _steadied(f0_hz, np.append(loud, loud[-1]) * known + 1e-9 * loud.max() + 1e-30)
     return f0_hz, b
 
 

@@ -117,8 +117,8 @@ def test_exact_along_the_note() -> None:
         mine, plain = np.abs(errors(found.times, found.f0_hz, f0)), np.abs(errors(*yin(x, RATE), f0))
         figures = [np.median(mine), np.quantile(mine, 0.95), np.median(plain), np.quantile(plain, 0.95)]
         print(f"| {name:20} | " + " | ".join(f"{v:7.3f}" for v in figures) + f" | {found.confidence:10.2f} |")
-        assert figures[0] < 1.5, name
-        assert figures[1] < (10 if name == "hall" else 5), name  # its tail is no longer the note's own phase
+        assert figures[0] < 0.2, name
+        assert figures[1] < (5 if name == "hall" else 0.5), name  # its tail is no longer the note's own phase
         assert found.confidence > 0.9, name
         ours.append(figures[0])
         theirs.append(figures[2])
