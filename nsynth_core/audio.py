@@ -20,6 +20,7 @@ MIN_RATE, MAX_RATE = 1000, 768_000
 MAX_CHANNELS = 64
 MAX_SECONDS = 600.0
 SILENCE = 1e-5  # -100 dBFS: below the dither of a 16-bit recording
+LOUDEST = 1e6  # +120 dBFS: above it a float file holds something else than sound
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,25 @@ def read(path: str | os.PathLike[str]) -> Sound:
                 raise UserError(f"{name}: longer than {MAX_SECONDS:.0f} s; cut out the note first")
             samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError) as error:
-        why = "the file is empty" if name.stat().st_size == 0 else str(error).split(":")[-1].strip().rstrip(".")
+        why = "the file is empty" if name.stat().st_size == 0 else _reason(str(error))
         raise UserError(
             f"{name}: not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3"
         ) from error
     if len(samples) < 2:
-        raise UserError(f"{name}: {len(samples)} samples of sound; at least three periods of a note are needed")
+        raise UserError(f"{name}: holds no more than one sample; at least three periods of a note are needed")
     if not np.isfinite(samples).all():
         raise UserError(f"{name}: holds NaN or infinite samples; export it again")
-    if float(np.abs(samples).max()) < SILENCE:
+    if float(np.ptp(samples, axis=0).max()) < SILENCE:  # a constant offset is no sound
         raise UserError(f"{name}: silent (peak below -100 dBFS)")
+    if float(np.abs(samples).max()) > LOUDEST:
+        raise UserError(f"{name}: peaks far above full scale; not sound, or damaged: export it again")
     return Sound(samples, rate)
+
+
+def _reason(error: str) -> str:
+    """libsndfile's message, where it says anything."""
+    why = error.split(":")[-1].strip().rstrip(".")
+    return "damaged, or no sound" if "internal error" in why or "does not exist" in why else why
 
 
 def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subtype: str | None = None) -> None:
