@@ -20,6 +20,7 @@ MIN_RATE, MAX_RATE = 1000, 768_000
 MAX_CHANNELS = 64
 MAX_SECONDS = 600.0
 SILENCE = 1e-5  # -100 dBFS: below the dither of a 16-bit recording
+BLOCK = 1 << 16  # samples written at once
 LOUDEST = 1e6  # +120 dBFS: above it a float file holds something else than sound
 
 
@@ -54,6 +55,8 @@ def read(path: str | os.PathLike[str]) -> Sound:
         raise UserError(f"{name}: no such file")
     if name.is_dir():
         raise UserError(f"{name} is a folder; a sound file is needed here")
+    if not os.access(name, os.R_OK):
+        raise UserError(f"{name}: cannot be read: permission denied")
     try:
         with soundfile.SoundFile(name) as file:
             rate, channels, declared = file.samplerate, file.channels, file.frames
@@ -100,9 +103,13 @@ def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subty
     wanted = subtype or ("PCM_24" if kind in {"WAV", "AIFF", "FLAC"} else None)
     with atomic(name, force) as temporary:
         try:
-            soundfile.write(temporary, sound.samples, sound.rate, format=kind, subtype=wanted)
-        except soundfile.LibsndfileError as error:
-            raise UserError(f"{name}: cannot be written: {error}") from error
+            with soundfile.SoundFile(temporary, "w", sound.rate, sound.channels, wanted, format=kind) as file:
+                # libsndfile's Vorbis encoder overflows the stack when it is given minutes at once
+                for start in range(0, len(sound.samples), BLOCK):
+                    file.write(sound.samples[start : start + BLOCK])
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            why = "is the disk full?" if "System error" in str(error) else str(error).split(":")[-1].strip()
+            raise UserError(f"{name}: cannot be written ({why}); choose another -o") from error
 
 
 def resample(sound: Sound, rate: int) -> Sound:
