@@ -117,7 +117,10 @@ def _relative(features: Features) -> Floats:
 
 def reconstruction(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any]:
     """Log-spectral distance of the coded to the true partials; mean over frames, by family too."""
-    network, linear, family = [], [], []
+    network: list[Floats] = []
+    linear: list[Floats] = []
+    family: list[str] = []
+    group: list[bool] = []
     for note in notes:
         embedding = engine.encode(note.features)
         decoded = engine.decode(embedding, note.features.f0_hz, detail=0.0)
@@ -126,17 +129,22 @@ def reconstruction(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any
         network.append(spectral_distance(_relative(true)[:, :count], _relative(_rows(decoded, note.frames))[:, :count]))
         linear.append(spectral_distance(_relative(true)[:, :count], pca.partials(true)[:, :count]))
         family += [note.source.family] * len(note.frames)
+        group += [note.source.licence == "MIT"] * len(note.frames)  # the soundfonts
     a, b, kinds = np.concatenate(network), np.concatenate(linear), np.asarray(family)
+    recorded = np.asarray(group)
+
+    def mean(rows: NDArray[np.bool_]) -> dict[str, float]:
+        return {"network": float(a[rows].mean()), "pca": float(b[rows].mean())} if rows.any() else {}
+
     return {
         "network": float(a.mean()),
         "pca": float(b.mean()),
         "ratio": float(a.mean() / b.mean()),
         "network_median": float(np.median(a)),
         "pca_median": float(np.median(b)),
-        "families": {
-            kind: {"network": float(a[kinds == kind].mean()), "pca": float(b[kinds == kind].mean())}
-            for kind in sorted(set(family))
-        },
+        "recordings": mean(recorded),
+        "closed_forms": mean(~recorded),
+        "families": {kind: mean(kinds == kind) for kind in sorted(set(family))},
     }
 
 
