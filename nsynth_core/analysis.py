@@ -1,8 +1,8 @@
 """Sound → Features, by a discrete Fourier transform that follows the pitch.
 
-The sound is first resampled onto a uniform grid of *phase* (P samples a period), so that whatever the pitch does, N periods
-are N * P samples and partial k of the note is exactly bin k * N. A Hann window over N >= 4 whole periods is zero at every
-other harmonic's bin, and what stands between the harmonics is noise.
+The sound is first resampled onto a uniform grid of *phase* (P samples a period), so that whatever the pitch does, N
+periods are N * P samples and partial k of the note is exactly bin k * N. A Hann window over N >= 4 whole periods is
+zero at every other harmonic's bin, and what stands between the harmonics is noise.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from nsynth_core.audio import Floats, Sound
+from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
 from nsynth_core.pitch import PitchTrack
 
 WINDOW_SECONDS = 0.024
 MIN_PERIODS = 4
+FEWEST_PERIODS = 3  # of a very short sound: its partials are still apart, but nothing is left between them
+HIGHEST_RATE = 48_000  # what lies above TOP_HZ would only fold onto what lies below
+LOWEST_RATE = 44_100  # below it the resampler's roll-off would be heard: it begins at 0.91 of Nyquist
 OVERSAMPLING = 4  # the cubic interpolation errs by 0.4 % at 20 kHz of a 192 kHz grid, by 7 % of a 96 kHz one
 BLOCK_SECONDS = 20.0
 BALANCE_LIMIT_DB = 60.0
@@ -24,12 +27,16 @@ STEREO_SMOOTHING = 9  # frames
 
 
 def analyse(sound: Sound, track: PitchTrack) -> Features:
-    """Features of `sound` (any rate, channels; more than two are averaged) along `track`. Frame t is centred on t / FRAME_RATE s.
+    """Features of `sound` (any rate, channels; more than two are mixed to mono) along `track`. Frame t is centred on
+    t / FRAME_RATE s; there are at least two.
 
-    Accuracy on steady harmonic sounds: partials within 0.05 dB. A frame averages over max(MIN_PERIODS periods, WINDOW_SECONDS).
+    Accuracy on steady harmonic sounds: partials within 0.1 dB. A frame averages over max(MIN_PERIODS periods,
+    WINDOW_SECONDS), near the ends over the first and the last of these.
     """
-    samples = _stereo(sound.samples)
-    count = round(sound.seconds * FRAME_RATE) + 1
+    if sound.rate > HIGHEST_RATE:
+        sound = resample(sound, HIGHEST_RATE)
+    samples = sound.samples if sound.channels <= 2 else sound.mid()[:, None]
+    count = max(1, round(sound.seconds * FRAME_RATE)) + 1
     times = np.arange(count) / FRAME_RATE
     f0 = track.at(times)
     top = min(TOP_HZ, 0.49 * sound.rate)
@@ -51,8 +58,8 @@ def analyse(sound: Sound, track: PitchTrack) -> Features:
 
 
 def warp(samples: Floats, rate: int, seconds: NDArray[np.float64]) -> Floats:
-    """`samples` (n, channels) read at arbitrary times: 4x oversampled, then 4-point Lagrange. Zero outside the sound."""
-    dense = soxr.resample(samples, rate, rate * OVERSAMPLING, quality="HQ") if len(samples) else samples
+    """`samples` (n, channels) read at any times: 4x oversampled, then 4-point Lagrange. Zero outside the sound."""
+    dense = _oversampled(samples, rate) if len(samples) else samples
     position = seconds * (rate * OVERSAMPLING)
     whole = np.floor(position).astype(np.int64)
     x = (position - whole).astype(np.float32)[:, None]
@@ -70,10 +77,14 @@ def warp(samples: Floats, rate: int, seconds: NDArray[np.float64]) -> Floats:
     return np.asarray(out, dtype=np.float32)
 
 
-def _stereo(samples: Floats) -> Floats:
-    if samples.shape[1] > 2:
-        samples = samples.mean(1, keepdims=True)
-    return samples
+def _oversampled(samples: Floats, rate: int) -> Floats:
+    if rate >= LOWEST_RATE:
+        return np.asarray(soxr.resample(samples, rate, rate * OVERSAMPLING, quality="HQ"))
+    from scipy.signal import firwin, resample_poly
+
+    # 80 dB, within 2 % of Nyquist (Kaiser)
+    taps = firwin(256 * OVERSAMPLING + 1, 1 / OVERSAMPLING, window=("kaiser", 8.0))
+    return np.asarray(resample_poly(samples, OVERSAMPLING, 1, axis=0, window=taps), dtype=np.float32)
 
 
 def _analyse_block(
@@ -86,14 +97,20 @@ def _analyse_block(
     partials: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Partial powers (T, K), noise powers (T, B) and band spectra (T, B, 3): left, right, real cross power."""
+    begin, end = track.cycles(np.asarray([0.0, len(samples) / rate]))
     periods = max(MIN_PERIODS, round(WINDOW_SECONDS * float(np.median(f0))))
+    periods = max(FEWEST_PERIODS, min(periods, int(end - begin + 0.01)))
     low = float(np.percentile(f0, 1))
-    size = 1 << int(np.ceil(np.log2(2.1 * top / low)))  # samples a period
+    # samples a period: so many that what lies above `top` folds onto what does, too
+    size = 1 << int(np.ceil(np.log2((top + 0.5 * rate) / low)))
     width = periods * size
 
     grid_t = np.linspace(times[0] - periods / low, times[-1] + periods / low, max(64, int(2000 * np.ptp(times)) + 64))
     grid_phase = track.cycles(grid_t)
-    centre = np.round(np.interp(times, grid_t, grid_phase) * size).astype(np.int64)
+    # windows stay inside the sound: one cut off at the sound's edge would take the cut for noise
+    half = periods / 2
+    phases = np.clip(np.interp(times, grid_t, grid_phase), begin + half, max(begin + half, end - half))
+    centre = np.round(phases * size).astype(np.int64)
     first = int(centre[0]) - width // 2
     length = int(centre[-1]) - first + width
     phase = (np.arange(length) + first) / size
@@ -126,7 +143,7 @@ def _analyse_block(
 
         hz = f0[rows]
         scale = width / (size * hz)  # bins a hertz
-        edge = np.minimum(np.rint(edges * scale[:, None]).astype(np.int64), width // 2)
+        edge = np.minimum(np.rint(np.minimum(edges, top) * scale[:, None]).astype(np.int64), width // 2)
         density = _band_mean(power * between, between.astype(np.float32), edge)
         noise_power[rows] = density / square * 2 * np.diff(np.minimum(edges, top)) * scale[:, None] / width
 

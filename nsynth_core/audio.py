@@ -40,8 +40,8 @@ class Sound:
         return int(self.samples.shape[1])
 
     def mid(self) -> Floats:
-        """The mean of all channels, (n,). Where the channels cancel (one is the other inverted), the loudest channel."""
-        mid = self.samples.mean(1)
+        """The mean of all channels, (n,). Where they cancel (one is the other inverted), the loudest channel."""
+        mid: Floats = self.samples.mean(1)
         power = (self.samples.astype(np.float64) ** 2).mean(0)
         if float((mid.astype(np.float64) ** 2).mean()) < 0.05 * float(power.max()):
             return np.ascontiguousarray(self.samples[:, int(power.argmax())])
@@ -49,7 +49,8 @@ class Sound:
 
 
 def read(path: str | os.PathLike[str]) -> Sound:
-    """Read any file libsndfile reads. Raises UserError: missing, not audio, empty, silent, NaN, absurd rate or channels."""
+    """Read any file libsndfile reads. Raises UserError: missing, not audio, empty, silent, NaN, absurd rate, length or
+    channels."""
     name = Path(path)
     if not name.exists():
         raise UserError(f"{name}: no such file")
@@ -94,7 +95,8 @@ def _reason(error: str) -> str:
 def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subtype: str | None = None) -> None:
     """Write `sound` in the format of the path's suffix, atomically. WAV, AIFF and FLAC default to 24 bit.
 
-    Peaks above full scale are an error of the caller: levels are set before. Raises UserError when it cannot be written.
+    Peaks above full scale are an error of the caller: levels are set before. Raises UserError when it cannot be
+    written.
     """
     name = Path(path)
     kind = name.suffix.lstrip(".").upper().replace("AIF", "AIFF").replace("AIFFF", "AIFF")

@@ -109,7 +109,8 @@ def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:
 
 
 def corner_weights(x: float, y: float, corners: int = 4, rule: str = "bilinear") -> Floats:
-    """Weights of the corners (two: left, right; four: top left, top right, bottom left, bottom right); x right, y down, 0..1.
+    """Weights of the corners (two: left, right; four: top left, top right, bottom left, bottom right) at x (right) and
+    y (down), 0..1.
 
     "nsynth" is max(0, 1 - distance to the corner), renormalised, as magenta-demos weighs its grids.
     """
@@ -227,7 +228,7 @@ def _decode_path(engine: Engine, moments: Sequence[Embedding], path: Floats, f0_
 
 
 def steps(features: Features) -> Floats:
-    """Perceptual distance between neighbouring frames, (T-1,): RMS difference of the ERB envelopes in dB, within 60 dB."""
+    """Perceptual distance between neighbouring frames, (T-1,): RMS difference of the ERB envelopes in dB within 60."""
     partials = relative(features.partials_db, features.level_db())
     env = np.maximum(envelope(partials, features.f0_hz), -60)
     return np.asarray(np.sqrt((np.diff(env, axis=0) ** 2).mean(1)), dtype=np.float32)

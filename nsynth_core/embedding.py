@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Embedding:
-    """`z` (T, D) codes at FRAME_RATE; `f0_hz` (T,); `level_db` (T,) total level; `below_peak` (T,) that level under the note's
-    loudest; `since_onset` (T,) seconds, negative before it; and `parts`. All float32."""
+    """`z` (T, D) codes at FRAME_RATE; `f0_hz` (T,); `level_db` (T,) total level; `below_peak` (T,) that level under the
+    note's loudest; `since_onset` (T,) seconds, negative before it; and `parts`. All float32."""
 
     z: Floats
     f0_hz: Floats
@@ -132,8 +133,8 @@ def mix(embeddings: Sequence[Embedding], weights: Sequence[float | Floats]) -> E
 def at_pitch(partials: Floats, f0_from: Floats, f0_to: Floats, count: int, outside: float) -> Floats:
     """Partial values (T, K) of a sound at f0_from (T,) carried to f0_to (T,), (T, count).
 
-    The mean of keeping them by number and keeping them in Hz: measured on held-out presets an octave or two away, the mean
-    errs less (7.4 dB) than either (8.8 and 10.1). `outside` stands for partials beyond the source's last.
+    The mean of keeping them by number and keeping them in Hz: measured on held-out presets an octave or two away, the
+    mean errs less (7.4 dB) than either (8.8 and 10.1). `outside` stands for partials beyond the source's last.
     """
     partials = _widen(partials, count, outside)
     ratio = (f0_to / f0_from).astype(np.float32)
@@ -172,5 +173,5 @@ def load(path: str | os.PathLike[str]) -> Embedding:
             count = len({name.split("_")[0] for name in data.files if name.startswith("part")})
             parts = [Part(**{name: data[f"part{i}_{name}"] for name in ("f0_hz", *PART_CURVES)}) for i in range(count)]
             return Embedding(**{name: data[name] for name in ("f0_hz", *CURVES)}, parts=tuple(parts))
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise UserError(f"{path}: not an embedding of this program ({error}); encode the sound again") from error

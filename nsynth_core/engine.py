@@ -24,7 +24,7 @@ class Engine(Protocol):
         ...
 
     def decode(self, embedding: Embedding, f0_hz: Floats, detail: float = 1.0) -> Features:
-        """Features of `embedding` at the pitch `f0_hz` (T,). `detail` 0..1 scales what a network misses of its sources."""
+        """Features of `embedding` at the pitch `f0_hz` (T,). `detail` 0..1 scales what a network misses of sources."""
         ...
 
 

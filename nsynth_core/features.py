@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 
@@ -16,7 +17,8 @@ NOISE_BANDS = 24
 
 def hz_to_erb(hz: Floats) -> Floats:
     """ERB-rate scale (Glasberg & Moore 1990): 21.4 log10(1 + 0.00437 f)."""
-    return 21.4 * np.log10(1.0 + 0.00437 * np.asarray(hz))
+    scale: Floats = 21.4 * np.log10(1.0 + 0.00437 * np.asarray(hz))
+    return scale
 
 
 def erb_to_hz(erb: Floats) -> Floats:
@@ -31,7 +33,7 @@ def band_edges() -> Floats:
 
 @dataclass(frozen=True)
 class Features:
-    """A sound as partials, noise bands and stereo image at FRAME_RATE. All float32; T frames, K partials, B NOISE_BANDS.
+    """A sound as partials, noise bands and stereo image at FRAME_RATE. float32; T frames, K partials, B NOISE_BANDS.
 
     f0_hz         (T,)    fundamental frequency
     partials_db   (T, K)  level of partial k+1: 10 log10 of its mean-square over both channels' mean power, so a sine of
@@ -59,3 +61,8 @@ class Features:
         """(T,) total level of partials and noise."""
         power = (10.0 ** (self.partials_db / 10)).sum(1) + (10.0 ** (self.noise_db / 10)).sum(1)
         return np.asarray(10 * np.log10(power + 1e-15), dtype=np.float32)
+
+
+def rows(features: Features, index: slice | NDArray[np.int64]) -> Features:
+    """The features of some frames."""
+    return Features(**{field.name: getattr(features, field.name)[index] for field in fields(Features)})

@@ -12,7 +12,9 @@ from nsynth_core.errors import UserError
 
 
 def check_free(path: Path, force: bool) -> None:
-    """Raise UserError when `path` exists and `force` is false. Call before long work, so that it fails early."""
+    """Raise UserError when `path` is a folder, or exists and `force` is false. Call it before long work, too."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give -o the name of a file")
     if path.exists() and not force:
         raise UserError(f"{path} exists already; choose another -o or add --force")
 
@@ -21,7 +23,8 @@ def check_free(path: Path, force: bool) -> None:
 def atomic(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; on success it is renamed to `path`, on failure removed.
 
-    Missing parent folders are made. Raises UserError when the place cannot be written or `path` exists (unless `force`).
+    Missing parent folders are made. Raises UserError when the place cannot be written or `path` exists (unless
+    `force`).
     """
     target = Path(path)
     check_free(target, force)

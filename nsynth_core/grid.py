@@ -35,7 +35,8 @@ class GridSpec:
 
 @dataclass(frozen=True)
 class GridPitch:
-    """One pitch of a grid. `note(x, y)` renders a mix; `table(y)` gives the frames (n, 2048) that walk row y from left to right."""
+    """One pitch of a grid. `note(x, y)` renders a mix; `table(y)` gives the frames (n, 2048) that walk row y from left
+    to right."""
 
     pitch: float
     note: Callable[[float, float], Sound]

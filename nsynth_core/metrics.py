@@ -32,8 +32,8 @@ def partial_error(true_db: Floats, other_db: Floats, range_db: float = RANGE_DB)
 def descriptors(features: Features) -> Floats:
     """(T, 6) of a listener's first words about a steady sound, each scaled to a range of about 1:
 
-    brightness (centroid), width (spread), top (85 % rolloff), all on the ERB scale; share of the fundamental; share of odd
-    partials; share of noise (Peeters et al. 2011, "The Timbre Toolbox").
+    brightness (centroid), width (spread), top (85 % rolloff), all on the ERB scale; share of the fundamental; share of
+    odd partials; share of noise (Peeters et al. 2011, "The Timbre Toolbox").
     """
     power = 10.0 ** (features.partials_db / 10)
     total = power.sum(1, keepdims=True) + 1e-15
@@ -56,7 +56,7 @@ def descriptors(features: Features) -> Floats:
 
 
 def monotony(values: Floats) -> float | None:
-    """How directly the columns of (n, d) go from their first to their last value: mean of |net change| / total variation.
+    """How directly the columns of (n, d) go from first to last value: mean of |net change| / total variation.
 
     1 is monotone. Columns that hardly change (by less than NEGLIGIBLE) do not count; None where none does.
     """
