@@ -173,7 +173,7 @@ def _white(bins: int) -> NDArray[np.complex64]:
 
 
 def _noise(features: Features, rate: int, length: int) -> Floats:
-    """Noise of the bands' levels, (length, 2): white spectra shaped, overlapped under a sine window (constant power)."""
+    """Noise of the bands' levels, (length, 2): white spectra shaped, overlapped under sine windows (constant power)."""
     hop = -(-rate // FRAME_RATE)
     size = 2 * hop
     out = np.zeros((length + 2 * size, 2), dtype=np.float32)

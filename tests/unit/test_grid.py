@@ -1,0 +1,83 @@
+"""A grid's points, notes and tables."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from nsynth_core.blend import Instrument
+from nsynth_core.engine import load_engine
+from nsynth_core.grid import GridSpec, render
+from nsynth_core.notes import midi_to_hz
+
+PLAIN = load_engine("envelope")
+
+
+@pytest.fixture
+def corners(plain):
+    """Four one-key instruments, each one partial at its own level under the fundamental."""
+
+    def make(level: float, key: int = 60) -> Instrument:
+        embedding = PLAIN.encode(plain(midi_to_hz(key), 101, (-20.0, -20.0 - level)))
+        return Instrument("x", (float(key),), lambda _: embedding)
+
+    return [make(level) for level in (0.0, 10.0, 20.0, 40.0)]
+
+
+def second_over_first(frames: np.ndarray) -> np.ndarray:
+    level = np.abs(np.fft.rfft(frames))
+    return 20 * np.log10(level[:, 2] / level[:, 1])
+
+
+def test_points_row_by_row():
+    spec = GridSpec(3, (60.0,))
+    assert spec.points(4)[:4] == [(0, 0), (0.5, 0), (1, 0), (0, 0.5)]
+    assert len(spec.points(4)) == 9
+    assert spec.points(2) == [(0, 0), (0.5, 0), (1, 0)]
+    assert GridSpec(1, (60.0,)).points(4) == [(0, 0)]
+
+
+def test_tables_walk_each_row(corners):
+    (at,) = render(GridSpec(3, (60.0,), 0.5, frames=9), corners, PLAIN)
+    np.testing.assert_allclose(second_over_first(at.table(0.0))[[0, -1]], [0, -10], atol=0.01)
+    np.testing.assert_allclose(second_over_first(at.table(1.0))[[0, -1]], [-20, -40], atol=0.01)
+    middle = second_over_first(at.table(0.5))
+    np.testing.assert_allclose(middle, np.linspace(-10, -25, 9), atol=1.2)
+    assert at.table(0.5).shape == (9, 2048)
+
+
+def test_notes_sit_on_their_mix_and_pitch(corners):
+    for at in render(GridSpec(5, (48.0, 60.0, 72.0), 0.5), corners, PLAIN):
+        note = at.note(0.5, 0.5)
+        assert note.samples.shape == (24_000, 2)
+        x = note.samples[1200:-1200, 0].astype(np.float64)
+        t = np.arange(len(x)) / 48_000
+        basis = [f(2 * np.pi * k * midi_to_hz(at.pitch) * t) for k in (1, 2) for f in (np.sin, np.cos)]
+        found = np.linalg.lstsq(np.stack(basis, 1), x, rcond=None)[0]
+        first, second = np.hypot(found[::2], found[1::2])
+        residual = x - np.stack(basis, 1) @ found
+        assert (residual**2).mean() < 1e-3 * (x**2).mean()
+        if at.pitch == 60:
+            assert 20 * np.log10(second / first) == pytest.approx(-17.5, abs=0.05)
+
+
+def test_two_corners(corners):
+    (at,) = render(GridSpec(5, (60.0,), 0.2, frames=5), corners[:2], PLAIN)
+    np.testing.assert_allclose(second_over_first(at.table(0.0)), [0, -2.5, -5, -7.5, -10], atol=0.3)
+
+
+def test_nsynth_rule_is_used(corners):
+    (at,) = render(GridSpec(5, (60.0,), 0.2, weights="nsynth", frames=5), corners, PLAIN)
+    (plain_at,) = render(GridSpec(5, (60.0,), 0.2, frames=5), corners, PLAIN)
+    assert not np.allclose(at.note(0.25, 0.25).samples, plain_at.note(0.25, 0.25).samples)
+
+
+def test_threads_make_the_same(corners):
+    (at,) = render(GridSpec(3, (60.0,), 0.3), corners, PLAIN)
+    points = [(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0)]
+    alone = [at.note(x, y).samples for x, y in points]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone, pool.map(lambda p: at.note(*p).samples, points), strict=True):
+            np.testing.assert_array_equal(one, other)
