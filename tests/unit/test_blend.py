@@ -180,8 +180,8 @@ def test_steady_frame_of_the_shortest(plain, frames):
 
 def test_frames_walk_from_one_sound_to_the_other(plain):
     dull, bright = (
-        Instrument(name, (48.0,), lambda _, e=PLAIN.encode(plain(midi_to_hz(48), 101, db)): e)
-        for name, db in (("dull", -20 - 6.0 * np.arange(40)), ("bright", -20 - 0.5 * np.arange(40)))
+        Instrument("x", (48.0,), {0: PLAIN.encode(plain(midi_to_hz(48), 101, db))}.__getitem__)
+        for db in (-20 - 6.0 * np.arange(40), -20 - 0.5 * np.arange(40))
     )
     frames = blend_frames(PLAIN, [dull, bright], line_weights(np.linspace(0, 1, 9)))
     assert frames.shape == (9, 2048)
