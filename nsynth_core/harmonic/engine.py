@@ -17,8 +17,8 @@ from nsynth_core.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features
 from nsynth_core.harmonic.inputs import F0_STEPS, RANK, conditions, encoder_inputs, trunk_inputs
 from nsynth_core.harmonic.runtime import Network, load
 
-# A residual belongs to its pitch: an octave away the network alone errs by 7.6 dB on held-out instruments, with the whole
-# residual by 9.2 dB. It fades as exp(-(semitones / REACH)^2).
+# A residual belongs to its pitch: one or two octaves away the network alone errs by 7.6 dB on held-out instruments,
+# with the whole residual by 9.9 dB. So it fades as exp(-(semitones / REACH)^2).
 REACH = 7.0
 SILENT_DB = -100.0  # under the frame's level: a partial that is not there
 

@@ -8,6 +8,7 @@ from nsynth_core.features import NOISE_BANDS
 from nsynth_core.harmonic.inputs import CONDITIONS, CONTEXT, INPUTS, RANK, TRUNK_INPUTS
 
 DIMS = 32
+WIDTH, TRUNK_WIDTH = 384, 160
 
 HEADS = {"noise": NOISE_BANDS, "balance": NOISE_BANDS, "correlation": NOISE_BANDS}
 BRANCH_OUTPUTS = RANK + 1 + sum(HEADS.values())
@@ -16,26 +17,26 @@ BRANCH_OUTPUTS = RANK + 1 + sum(HEADS.values())
 def encoder(dims: int = DIMS) -> keras.Model:
     """(N, len(CONTEXT) * INPUTS) → z (N, dims). It is not told f0."""
     x = inputs = keras.Input((len(CONTEXT) * INPUTS,))
-    x = keras.layers.Dense(320, activation="gelu")(x)
-    x = _residual(x, 320)
-    x = _residual(x, 320)
+    x = keras.layers.Dense(WIDTH, activation="gelu")(x)
+    x = _residual(x, WIDTH)
+    x = _residual(x, WIDTH)
     return keras.Model(inputs, keras.layers.Dense(dims)(x), name="encoder")
 
 
 def branch(dims: int = DIMS) -> keras.Model:
     """(N, dims + CONDITIONS) → (N, BRANCH_OUTPUTS): RANK coefficients, an offset, and the heads of noise and stereo."""
     x = inputs = keras.Input((dims + CONDITIONS,))
-    x = keras.layers.Dense(320, activation="gelu")(x)
-    x = _residual(x, 320)
-    x = _residual(x, 320)
+    x = keras.layers.Dense(WIDTH, activation="gelu")(x)
+    x = _residual(x, WIDTH)
+    x = _residual(x, WIDTH)
     return keras.Model(inputs, keras.layers.Dense(BRANCH_OUTPUTS)(x), name="branch")
 
 
 def trunk() -> keras.Model:
     """(N, TRUNK_INPUTS) → (N, RANK): the basis of the field at a partial's number and frequency."""
     x = inputs = keras.Input((TRUNK_INPUTS,))
-    x = keras.layers.Dense(160, activation="gelu")(x)
-    x = _residual(x, 160)
+    x = keras.layers.Dense(TRUNK_WIDTH, activation="gelu")(x)
+    x = _residual(x, TRUNK_WIDTH)
     return keras.Model(inputs, keras.layers.Dense(RANK)(x), name="trunk")
 
 

@@ -28,13 +28,14 @@ from nsynth_core.harmonic.inputs import (
 from nsynth_core.training.corpus import HOP, Corpus
 
 NOTES, FRAMES = 64, 8
-SHIFTED = 20  # of the NOTES, the first so many are seen under two formant shifts
+SHIFTED = 16  # of the NOTES, the first so many are seen under two formant shifts
 FIRST, OTHERS = 24, 40  # partials asked of the field a note: the first, and a random choice of the rest
-CROSS_SHARE, CROSS_SEMITONES = 0.5, 26.0
+CROSS_SHARE, CROSS_SEMITONES = 0.25, 26.0
 QUIET_DB = 50.0
 CURVE_POINTS = 48
 LAYER_F0 = 102.0  # above it the corpus keeps every partial, so two notes' partials have the same numbers
 MAX_SHIFT = 0.45  # octaves
+WEAKENS, WEAKEST = 0.6, 0.25  # from this part of the training on colours and layers become rarer, down to this share
 
 Indices = NDArray[np.int64]
 
@@ -58,11 +59,12 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """An endless supply. State: the random generator and, for each source, where its notes are."""
+    """The batches of a training of `steps` steps. State: the random generator, how many were made, where notes are."""
 
-    def __init__(self, corpus: Corpus, seed: int):
+    def __init__(self, corpus: Corpus, seed: int, steps: int):
         self.corpus = corpus
         self.rng = np.random.default_rng(seed)
+        self.steps, self.made = steps, 0
         self.of_source = [np.flatnonzero(corpus.source == i) for i in range(len(corpus.names))]
 
     def __call__(self) -> Batch:
@@ -70,7 +72,9 @@ class Batches:
         chosen = self.rng.integers(len(self.of_source), size=NOTES)
         a = np.asarray([self.rng.choice(self.of_source[i]) for i in chosen])
         b = np.asarray([self._partner(i) if self.rng.random() < CROSS_SHARE else i for i in a])
-        return make(self.corpus, a, b, self.rng, augment=True)
+        strength = float(np.interp(self.made / self.steps, [WEAKENS, 1], [1, WEAKEST]))
+        self.made += 1
+        return make(self.corpus, a, b, self.rng, strength)
 
     def _partner(self, note: int) -> int:
         midi = self.corpus.arrays["midi"]
@@ -81,18 +85,18 @@ class Batches:
 class _View:
     """The corpus's notes as one draw of the augmentations shows them."""
 
-    def __init__(self, corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, augment: bool):
+    def __init__(self, corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, strength: float):
         self.arrays: dict[str, NDArray[Any]] = corpus.arrays
         count = len(a)
         self.scale = np.ones(count, dtype=np.float32)
         self.curves = np.zeros((count, CURVE_POINTS), dtype=np.float32)
         self.share = np.ones(count, dtype=np.float32)
         self.other = rng.choice(np.flatnonzero(self.arrays["f0"] >= LAYER_F0), count)
-        if augment:
+        if strength > 0:
             semitones = np.where(rng.random(count) < 0.5, rng.uniform(-5, 5, count), 0)
             self.scale = (2 ** (semitones / 12)).astype(np.float32)
-            self.curves = _equalisers(rng, count)
-            layered = (a == b) & (self.arrays["f0"][a] >= LAYER_F0) & (rng.random(count) < 0.5)
+            self.curves = _equalisers(rng, count, strength)
+            layered = (a == b) & (self.arrays["f0"][a] >= LAYER_F0) & (rng.random(count) < 0.5 * strength)
             self.share = np.where(layered, 1 / (1 + 10 ** (rng.normal(0, 8, count) / 10)), 1).astype(np.float32)
 
     def read(self, name: str, notes: Indices, frames: Indices) -> Floats:
@@ -131,17 +135,17 @@ class _View:
         return tuple(np.clip(x - level, FLOOR, 0).astype(np.float32) for x in (env, partials, noise))  # type: ignore[return-value]
 
 
-def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, augment: bool) -> Batch:
-    """Code notes `a` (N,), decode notes `b` (N,) of the same sources."""
+def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, strength: float) -> Batch:
+    """Code notes `a` (N,), decode notes `b` (N,) of the same sources; `strength` 0..1 of the augmentation."""
     arrays: dict[str, NDArray[Any]] = corpus.arrays
-    view = _View(corpus, a, b, rng, augment)
-    count, twice = len(a), min(SHIFTED, len(a)) if augment else 1
+    view = _View(corpus, a, b, rng, strength)
+    count, twice = len(a), min(SHIFTED, len(a)) if strength > 0 else 1
     frames = _frames(arrays["length"][a], arrays["length"][b], rng)
     context = np.clip(frames[:, :, None] + np.asarray(CONTEXT) // HOP, 0, arrays["length"][a][:, None, None] - 1)
 
     ends = np.zeros((2, count))
     mix = rng.random(twice)
-    if augment:
+    if strength > 0:
         ends[:, :twice] = rng.uniform(-MAX_SHIFT, MAX_SHIFT, (2, twice))
     between = ends[0].copy()
     between[:twice] += mix * (ends[1, :twice] - ends[0, :twice])
@@ -166,7 +170,7 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, augme
     return Batch(
         inputs=_inputs(view, a, context, first),
         second=_inputs(view, a[:twice], context[:twice], second[:twice]),
-        mix=mix.astype(np.float32)[:, None, None] if augment else np.zeros((twice, 1, 1), dtype=np.float32),
+        mix=mix.astype(np.float32)[:, None, None] if strength > 0 else np.zeros((twice, 1, 1), dtype=np.float32),
         conditions=given.reshape(count * FRAMES, -1),
         points=trunk_inputs(number.reshape(-1), hz.reshape(-1)),
         place=hz_to_erb(hz).astype(np.float32),
@@ -204,11 +208,11 @@ def _picked(size: Indices, numbers: NDArray[np.int32], rng: np.random.Generator)
     return pick, weight.astype(np.float32)
 
 
-def _equalisers(rng: np.random.Generator, count: int) -> Floats:
+def _equalisers(rng: np.random.Generator, count: int, strength: float) -> Floats:
     """Random smooth responses in dB on CURVE_POINTS ERB-spaced points: tilts, peaks, cuts; a third stay flat."""
     x = np.linspace(0, 1, CURVE_POINTS)
     curves = np.zeros((count, CURVE_POINTS))
-    for n in np.flatnonzero(rng.random(count) > 0.33):
+    for n in np.flatnonzero(rng.random(count) < 0.67 * strength):
         curves[n] += rng.normal(0, 8) * (x - 0.4)
         for _ in range(rng.integers(0, 4)):
             curves[n] += rng.normal(0, 8) * np.exp(-(((x - rng.random()) / rng.uniform(0.03, 0.2)) ** 2))

@@ -1,9 +1,10 @@
 """Fits the harmonic field to a corpus.
 
 The loss is what the report measures: the log-spectral distance over the partials within RANGE_DB of a frame's
-strongest. Half of every batch decodes a *different* note of the same source from the code of one note, so that the code
-holds the timbre and the branch learns what a change of register does to it. A third is decoded between two codes whose
-true middle is known (see `batches`), and straight lines between codes of unrelated notes are kept from wandering.
+strongest. A quarter of every batch decodes a *different* note of the same source from the code of one note, so that the
+code holds the timbre and the branch learns what a change of register does to it. Another quarter is decoded between two
+codes whose true middle is known (see `batches`), and straight lines between codes of unrelated notes are kept from
+wandering.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
 from nsynth_core.training.corpus import Corpus
 
 RANGE_DB = 60.0
-NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT, WANDER_WEIGHT = 0.35, 0.1, 0.1, 6.0
+NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT, WANDER_WEIGHT = 0.35, 0.1, 0.1, 12.0
 CODE_NOISE = 0.05
 AVERAGE = 0.999
 PEAK_RATE, END_RATE, WARM_UP = 1.5e-3, 2e-5, 500
@@ -146,7 +147,7 @@ def train(
     """
     keras.utils.set_random_seed(seed)
     model = build(dims)
-    batches = Batches(corpus, seed)
+    batches = Batches(corpus, seed, steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps, END_RATE / PEAK_RATE, warmup_target=PEAK_RATE, warmup_steps=min(WARM_UP, steps // 4)
     )
@@ -168,7 +169,7 @@ def train(
 
     order = np.random.default_rng(0).permutation(len(validation))[: 8 * NOTES]
     groups = np.array_split(order, max(1, len(order) // NOTES))
-    held_out = [make(validation, notes, notes, np.random.default_rng(1), augment=False) for notes in groups]
+    held_out = [make(validation, notes, notes, np.random.default_rng(1), strength=0.0) for notes in groups]
     started = time.monotonic()
     source = tf.data.Dataset.from_generator(
         lambda: (tuple(batch) for batch in iter(batches, None)),
