@@ -66,7 +66,7 @@ def changed(preset: Preset, **changes: object) -> Preset:
 
 
 def corner(spec: str) -> str | Path:
-    """A corner named on the command line: a built-in instrument, else a sound file or folder.
+    """A corner named on the command line: a built-in instrument, else a sound file (perhaps with its pitch) or folder.
 
     Raises UsageError for a word that is neither, UserError for a missing file.
     """
@@ -74,12 +74,28 @@ def corner(spec: str) -> str | Path:
     if spec in known:
         return spec
     path = Path(spec)
-    if path.exists():
+    if given_pitch(path)[0].exists():
         return path
     if path.suffix or len(path.parts) > 1:
         raise UserError(f"{spec}: no such file or folder")
     hint = did_you_mean(spec, known) or "'make-wavetable presets' lists them"
     raise UsageError(f"no instrument or file is named {spec!r}; {hint}")
+
+
+def given_pitch(sound: Path) -> tuple[Path, float | None]:
+    """A sound file and the MIDI pitch that is given behind its name: "noise.wav@C3"; None where none is.
+
+    A file whose own name holds an @ is taken as it is. Raises UsageError when what follows the @ is no pitch.
+    """
+    name, _, text = sound.name.rpartition("@")
+    if not name or sound.exists() or not sound.with_name(name).exists():
+        return sound, None
+    from nsynth_core.notes import parse_pitch
+
+    path = sound.with_name(name)
+    if path.is_dir():
+        raise UsageError(f"{sound}: the notes in a folder have pitches of their own; leave out @{text}")
+    return path, parse_pitch(text)
 
 
 def load_instrument(name: str, engine: Engine) -> Instrument:

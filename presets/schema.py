@@ -177,7 +177,7 @@ def _toml(data: bytes, file: str) -> dict[str, Any]:
 
 
 def _corner(text: str, context: Any) -> str | Path:
-    from presets import did_you_mean, instruments
+    from presets import did_you_mean, given_pitch, instruments
 
     known = [entry.name for entry in instruments()]
     if text in known:
@@ -188,7 +188,7 @@ def _corner(text: str, context: Any) -> str | Path:
         raise ValueError(f"corner {text!r} leaves the preset's folder; put the sound beside the preset file")
     for part in parts:
         check_name(part)
-    if folder is not None and parts and folder.joinpath(*parts).exists():
+    if folder is not None and parts and given_pitch(folder.joinpath(*parts))[0].exists():
         return folder.joinpath(*parts)
     if folder is not None and (len(parts) > 1 or "." in text):
         raise ValueError(f"corner {text!r}: no such sound beside the preset")

@@ -49,7 +49,7 @@ def align(frames: Floats) -> Floats:
 
 def _rotation(turns: NDArray[np.float64], bins: int) -> NDArray[np.complex128]:
     """(n, bins) factors that turn each spectrum back by `turns` (n,) cycles."""
-    return np.exp(-2j * np.pi * turns[:, None] * np.arange(bins))
+    return np.asarray(np.exp(-2j * np.pi * turns[:, None] * np.arange(bins)), dtype=np.complex128)
 
 
 def _chained(

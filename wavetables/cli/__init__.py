@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -60,10 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 some of a batch failed, 130
     interrupted. Whatever goes wrong is one line on standard error."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
+    with _only_own_messages():
+        return _run(given)
+
+
+def _run(given: list[str]) -> int:
     with contextlib.suppress(ValueError):  # only the main thread may; temporary files are then removed on SIGTERM too
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(given or ["--help"], prog_name="make-wavetable", standalone_mode=False)
+        code = app(given or ["--help"], prog_name="make-wavetable", standalone_mode=False, obj=given)
         sys.stdout.flush()
         if code == INTERRUPTED:  # how newer releases of typer hand on Ctrl-C
             raise KeyboardInterrupt
@@ -71,8 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted; every file that was written is whole", INTERRUPTED)
     except BrokenPipeError:
-        # the reader has gone: what is still buffered goes nowhere, without a message at interpreter exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return FAILED
     except UserError as error:
         return _say(f"error: {error}", USAGE if isinstance(error, UsageError) else FAILED)
@@ -81,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if TRACEBACK in os.environ:
             raise
+        _drop_output()
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"error: {where}{error.strerror or error}", FAILED)
     except Exception as error:
@@ -103,6 +110,43 @@ def _say(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
         print(f"make-wavetable: {' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def _drop_output() -> None:
+    """What standard output cannot take (its reader has gone, its disk is full) goes nowhere: else Python would try
+    again when it exits, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams() -> None:
+    """A standard stream that the caller closed leads to the null device, so that no file takes its place."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        with contextlib.suppress(OSError):
+            if getattr(sys, name) is None:
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: the one that was closed
+                setattr(sys, name, os.fdopen(descriptor, mode))
+
+
+@contextlib.contextmanager
+def _only_own_messages() -> Iterator[None]:
+    """Decoders and runtimes write to descriptor 2 what no user can use; it leads nowhere, and the program's own
+    messages take a copy of it. With MAKE_WAVETABLE_TRACEBACK set everything is shown."""
+    if TRACEBACK in os.environ or sys.stderr is None or sys.stderr is not sys.__stderr__:
+        yield
+        return
+    before, own = sys.stderr, os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    with warnings.catch_warnings(), os.fdopen(own, "w", buffering=1, errors="backslashreplace") as copy:
+        warnings.simplefilter("ignore")
+        sys.stderr = copy
+        try:
+            yield
+        finally:
+            os.dup2(own, 2)
+            sys.stderr = before
 
 
 def _terminate(number: int, frame: object) -> None:

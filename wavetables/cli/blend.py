@@ -20,6 +20,8 @@ from wavetables.cli.common import (
     Quiet,
     Rate,
     check_choice,
+    check_no_source,
+    check_note_suffix,
     check_number,
     emit,
     load_instrument,
@@ -31,6 +33,7 @@ from wavetables.cli.common import (
 
 
 def blend(
+    context: typer.Context,
     sounds: Annotated[list[str], typer.Argument(metavar="SOUND", hidden=True)],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="The note, or the table. Default: A-B.wav.")
@@ -54,7 +57,8 @@ def blend(
 ) -> None:
     """Blend two or four sounds into one note or one table.
 
-    A SOUND is a sound file, a folder of NAME_PITCH.wav files, or a built-in instrument.
+    A SOUND is a sound file, a folder of NAME_PITCH.wav files, or a built-in instrument. The pitch of a file is found,
+    or given behind its name (thunder.wav@C2). The blend follows the pitch of the first file unless --pitch fixes it.
 
     \b
     make-wavetable blend voice.wav pad.wav --mix 0.3 -o note.wav
@@ -72,39 +76,48 @@ def blend(
     target = output if output is not None else Path("-".join(map(sound_name, sounds)) + ".wav")
     if as_table and target.suffix.lower() != ".wav":
         raise UsageError(f"-o {target}: a Serum table is a .wav file")
+    check_note_suffix(target)
 
     import numpy as np
 
     from nsynth_core import audio
+    from nsynth_core import blend as blending
+    from nsynth_core.engine import ENGINES, load_engine
     from nsynth_core.files import check_free
+    from nsynth_core.notes import note_name
+    from wavetables.cli import recipe
     from wavetables.formats import serum
     from wavetables.shaping import shape
     from wavetables.table import Table
 
+    check_no_source(target, map(Path, sounds))
     check_free(target, force)
-    from nsynth_core import blend as blending
-    from nsynth_core.engine import ENGINES, load_engine
-
     runner = load_engine(check_choice(engine, ENGINES, "engine"))
-    instruments = [load_instrument(sound, runner, midi) for sound in sounds]
-    for line in (line for instrument in instruments for line in instrument.said):
-        say(line, quiet)
+    instruments = [load_instrument(sound, runner, midi, quiet) for sound in sounds]
+    moving = next((each for each in instruments if each.moving), None)
+    root = midi if midi is not None else moving.pitches[0] if moving else blending.DEFAULT_PITCH
     weights = np.stack([blending.corner_weights(x, y, len(sounds)) for x, y in points])
-    facts: dict[str, object] = {"output": str(target), "engine": engine, "engine_version": runner.version}
+    told = {
+        "sounds": " ".join(map(sound_name, sounds)),
+        "mix": position or ("0:1" if as_table else "0.5"),
+        "pitch": note_name(root) if midi is not None or moving is None else f"{note_name(root)}, the first recording's",
+        "engine": recipe.engine_name(engine, runner),
+    }
+    facts: dict[str, object] = {"output": str(target), "kind": "table" if as_table else "note", **told}
     if as_table:
         cycles = blending.blend_frames(runner, instruments, weights, pitch=midi, detail=detail, even=True)
-        told = {"sounds": " ".join(map(sound_name, sounds)), "mix": position or "0:1", "detail": f"{detail:g}"}
-        told |= {"engine": f"{engine} {runner.version}", "program": f"make-wavetable {version()}"}
-        serum.write(target, Table(shape(cycles), target.stem, midi, told), force)
-        facts |= {"kind": "table", "frames": len(cycles)}
+        origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
+        serum.write(target, Table(shape(cycles), target.stem, root, origin), force)
+        facts |= {"frames": len(cycles), "root_pitch": root}
     else:
         note = blending.blend_note(
             runner, instruments, weights[0], pitch=midi, seconds=duration, rate=rate, detail=detail
         )
         audio.write(target, note, force)
-        facts |= {"kind": "note", "seconds": round(note.seconds, 3), "rate": note.rate, "channels": note.channels}
+        facts |= {"seconds": round(note.seconds, 3), "rate": note.rate, "channels": note.channels}
     if as_json:
         emit(facts)
     else:
-        say(", ".join(f"{key} {value}" for key, value in facts.items() if key != "output"), quiet)
+        size = f"{len(points)} frames" if as_table else f"{facts['seconds']} s"
+        say(f"{facts['kind']} of {size}, mix {told['mix']}, pitch {told['pitch']}, {told['engine']}", quiet)
         print(target)

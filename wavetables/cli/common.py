@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -32,10 +33,13 @@ EngineName = Annotated[
 Detail = Annotated[
     float, typer.Option(metavar="0..1", help="How much of what the network misses is kept: 1 keeps the ends exact.")
 ]
-
+Soundfonts = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The folder of the two soundfonts, if not where Debian puts them.")
+]
 Frames = Annotated[int | None, typer.Option(min=1, max=256, metavar="N", help="At most so many frames in the table.")]
 
 MAX_SECONDS = 60.0
+NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
 Item = TypeVar("Item")
 Update = Callable[[int, int, str], None]
@@ -79,17 +83,43 @@ def check_number(value: float, low: float, high: float, option: str) -> float:
     return value
 
 
-def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:
-    """The built-in instrument of that name, else the one in a sound file or folder. Raises UserError."""
+def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None, quiet: bool = False) -> Instrument:
+    """The built-in instrument of that name, else the one in a sound file or folder; says what was found out about it.
+
+    A sound without a pitch of its own is taken at `pitch` (MIDI). Raises UserError.
+    """
     import presets
     from nsynth_core import blend
+    from nsynth_core.notes import note_name
+    from nsynth_core.pitch import Unpitched
 
     found = presets.corner(spec) if isinstance(spec, str) else spec
-    return (
-        presets.load_instrument(found, engine)
-        if isinstance(found, str)
-        else blend.load_instrument(found, engine, pitch)
-    )
+    if isinstance(found, str):
+        return presets.load_instrument(found, engine)
+    path, given = presets.given_pitch(found)
+    try:
+        instrument = blend.load_instrument(path, engine, given)
+    except Unpitched as error:
+        if pitch is None:
+            why = str(error).partition(";")[0]
+            example = f"{path}@{note_name(error.guess if error.guess is not None else blend.DEFAULT_PITCH)}"
+            raise UserError(f"{why}; give its pitch behind its name, e.g. {example}") from error
+        instrument = blend.load_instrument(path, engine, pitch)
+    for line in instrument.said:
+        say(line, quiet)
+    if is_cut_short(path):
+        say(f"{path}: cut short; what is there is used", quiet)
+    return instrument
+
+
+def is_cut_short(path: Path) -> bool:
+    """True for a sound file whose header promises more than the file holds, such as half of a download."""
+    import soundfile
+
+    if path.is_dir():
+        return False
+    with soundfile.SoundFile(path) as file:
+        return re.search(r"^(data|SSND) : .*should be", file.extra_info, re.MULTILINE) is not None
 
 
 def version() -> str:
@@ -102,9 +132,24 @@ def version() -> str:
         return "(not installed)"
 
 
+def check_note_suffix(path: Path) -> None:
+    """Raise UsageError when `path` is no name of a sound file that can be written."""
+    if path.suffix.lower() not in NOTE_SUFFIXES:
+        raise UsageError(f"-o {path}: end the name in {', '.join(NOTE_SUFFIXES[:-1])} or {NOTE_SUFFIXES[-1]}")
+
+
+def check_no_source(target: Path, sources: Iterable[Path]) -> None:
+    """Raise UserError when `target` is one of the files it is made from: not even --force replaces a recording."""
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UserError(f"{source} would be replaced by what is made from it; choose another -o")
+
+
 def sound_name(spec: str) -> str:
     """What a sound, preset or instrument is called in the names of outputs: its file name without the suffix."""
-    path = Path(spec)
+    import presets
+
+    path = presets.given_pitch(Path(spec))[0]
     return (path.resolve().name if path.is_dir() else path.stem) or "sound"
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 def grid(
+    context: typer.Context,
     what: Annotated[list[str], typer.Argument(metavar="PRESET|FILE|SOUND", hidden=True)],
     output: Annotated[
         Path | None,
@@ -59,7 +60,8 @@ def grid(
     """Render notes and tables over a pitch x mix grid.
 
     Give a preset, a preset file of your own, or two or four sounds for the corners: top left, top right, bottom left,
-    bottom right. A table's frames walk from its left sound to its right one.
+    bottom right. A sound is a file, a folder of NAME_PITCH.wav files, or a built-in instrument; the pitch of a file is
+    found, or given behind its name (thunder.wav@C2). A table's frames walk from its left sound to its right one.
 
     \b
     make-wavetable grid grid5 -o out
@@ -76,26 +78,34 @@ def grid(
     from nsynth_core.engine import ENGINES, load_engine
     from nsynth_core.files import atomic
     from nsynth_core.grid import GridSpec
+    from nsynth_core.synthesis import NOISE_SEED
+    from wavetables.cli import recipe
 
     runner = load_engine(check_choice(engine, ENGINES, "engine"))
     spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, detail=detail)
-    instruments = [load_instrument(corner, runner) for corner in preset.corners]
-    for line in (line for instrument in instruments for line in instrument.said):
-        say(line, quiet)
+    instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
     name, total = _name(what), (preset.notes if notes else 0) + (preset.tables if tables else 0)
     told = {
-        "preset": name,
-        "engine": f"{engine} {runner.version}",
-        "detail": f"{detail:g}",
         "program": f"make-wavetable {version()}",
+        "command": recipe.command(context.obj),
+        "preset": name,
+        "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
+        "engine": recipe.engine_name(engine, runner),
     }
     written: list[dict[str, object]] = []
     with progress(name, quiet) as update:
         for fact in _render(spec, instruments, runner, folder, told, notes, tables, force):
             written.append(fact)
             update(len(written), total, "")
-    recipe = {**preset.model_dump(mode="json"), "corners": list(map(str, preset.corners))}
-    manifest = {**told, "recipe": recipe, "notes": notes, "tables": tables, "files": written}
+    manifest = {
+        **told,
+        "versions": recipe.versions(),
+        "recipe": {**preset.model_dump(mode="json"), "corners": list(map(str, preset.corners))},
+        "options": {"detail": detail, "frames": spec.frames, "notes": notes, "tables": tables},
+        "seed": NOISE_SEED,
+        "sources": list(map(recipe.source, preset.corners, instruments)),
+        "files": written,
+    }
     with atomic(folder / "manifest.json", force) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if as_json:
@@ -148,6 +158,8 @@ def _render(
     """
     from nsynth_core import audio
     from nsynth_core.grid import GridPitch, render
+    from nsynth_core.notes import note_name
+    from wavetables.cli.recipe import sha256
     from wavetables.formats import serum
     from wavetables.shaping import shape
     from wavetables.table import Table
@@ -158,14 +170,17 @@ def _render(
         mix = f"x{round(x * side)}y{round(y * side)}"
         path = Path("notes", mix, f"{mix}_{at.pitch:g}.wav")
         audio.write(folder / path, at.note(x, y), force)
-        return {"path": path.as_posix(), "kind": "note", "pitch": at.pitch, "x": x, "y": y}
+        facts = {"kind": "note", "pitch": at.pitch, "x": x, "y": y}
+        return {"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}
 
     def table(at: GridPitch, y: float) -> dict[str, object]:
         row = f"row{round(y * side)}"
         path = Path("tables", f"{told['preset']}-{row}_{at.pitch:g}.wav")
-        made = Table(shape(at.table(y)), path.stem, at.pitch, {**told, "row": f"{y:g}"})
+        where = {"mix": f"0:1,{y:g}" if len(instruments) == 4 else "0:1", "pitch": note_name(at.pitch)}
+        made = Table(shape(at.table(y)), path.stem, at.pitch, {**told, **where})
         serum.write(folder / path, made, force)
-        return {"path": path.as_posix(), "kind": "table", "pitch": at.pitch, "y": y, "frames": len(made.frames)}
+        facts = {"kind": "table", "pitch": at.pitch, "y": y, "frames": len(made.frames)}
+        return {"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,19 @@ import typer
 
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.files import check_free
-from wavetables.cli.common import Force, Frames, Json, Pitch, Quiet, emit, pitch_of, run_batch, say
+from wavetables.cli.common import (
+    Force,
+    Frames,
+    Json,
+    Pitch,
+    Quiet,
+    check_no_source,
+    emit,
+    is_cut_short,
+    pitch_of,
+    run_batch,
+    say,
+)
 
 SUFFIXES = {".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64"}
 
@@ -39,8 +52,7 @@ def import_(
 
     def one(job: tuple[Path, Path]) -> None:
         source, target = job
-        if target.exists() and target.samefile(source):
-            raise UserError(f"{source} would be replaced by its own table; choose another -o")
+        check_no_source(target, [source])
         check_free(target, force)
         from wavetables.formats import serum
         from wavetables.importing import import_sound
@@ -48,7 +60,8 @@ def import_(
         table = import_sound(source, midi, frames)
         serum.write(target, table, force)
         found = table.provenance.get("pitch", "a wavetable already")
-        say(f"{source}: {found}, {len(table.frames)} frames", quiet)
+        cut = "; cut short, what is there is used" if is_cut_short(source) else ""
+        say(f"{source}: {found}, {len(table.frames)} frame{'s' * (len(table.frames) > 1)}{cut}", quiet)
         facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found}
         results.append({"source": str(source), "output": str(target), **facts})
 
@@ -66,6 +79,8 @@ def _jobs(sources: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
     files: list[tuple[Path, Path]] = []  # and where below the output folder
     for source in sources:
         if source.is_dir():
+            if not os.access(source, os.R_OK | os.X_OK):
+                raise UserError(f"{source}: this folder cannot be read: permission denied")
             found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
             if not found:
                 raise UserError(f"{source}: no sound file in this folder")

@@ -11,7 +11,7 @@ from wavetables.cli.common import Json, emit, run_batch
 
 
 def inspect(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True, readable=False)],
     as_json: Json = False,
 ) -> int:
     """Show what is in wavetable files, and what is wrong with them."""

@@ -1,0 +1,66 @@
+"""What a manifest and a table say of their origin, so that every file can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shlex
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nsynth_core.notes import pitch_in_name
+from wavetables.cli.common import version
+
+if TYPE_CHECKING:
+    from nsynth_core.blend import Instrument
+    from nsynth_core.engine import Engine
+
+LIBRARIES = ("numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
+PLACES = ("--output", "-o")  # where a file is written and what is said meanwhile change no byte of it
+MANNERS = ("--force", "--quiet", "-q", "--json")
+
+
+def command(arguments: Sequence[str]) -> str:
+    """The command line that makes a file again, without the place it is written to: the same file, the same text."""
+    kept, given = [], iter(arguments)
+    for argument in given:
+        if argument in PLACES:
+            next(given, None)
+        elif argument not in MANNERS and not argument.startswith(("--output=", "-o")):
+            kept.append(argument)
+    return shlex.join(["make-wavetable", *kept])
+
+
+def engine_name(name: str, engine: Engine) -> str:
+    """The engine and the hash of its weights."""
+    return f"{name} {engine.version}"
+
+
+def versions() -> dict[str, str]:
+    """The program, Python and the libraries whose numbers are in the samples."""
+    found = {"make-wavetable": version(), "python": platform.python_version()}
+    return found | {name: metadata.version(name) for name in LIBRARIES} | {"machine": platform.machine()}
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:
+    """A corner of a grid: what it is, what was found out about it, and the bytes it came from."""
+    import presets
+    from presets import bank
+
+    facts: dict[str, object] = {"sound": str(spec)}
+    if isinstance(spec, str):
+        return facts | {"built_in": True, "sha256": {"bank": sha256(bank.path())}}
+    path, _ = presets.given_pitch(spec)
+    files = sorted(each for each in path.iterdir() if pitch_in_name(each.stem)) if path.is_dir() else [path]
+    return facts | {"found": list(instrument.said), "sha256": {each.name: sha256(each) for each in files}}

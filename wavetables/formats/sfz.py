@@ -1,0 +1,103 @@
+"""SFZ: text that maps samples to keys. A table becomes one looped cycle a frame, picked by the mod wheel; the notes of
+an instrument become a mapped multisample.
+
+Measured with sfizz: loop ends are inclusive; a loop needs both its points; a `clm ` chunk would turn the sample into an
+oscillator, whose tables keep 511 harmonics. A frame is an oscillator on purpose (band-limited at every key), and its
+file's rate of 56320 Hz makes 2048 samples an exact A0, so that players without oscillators loop it in tune as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from nsynth_core.errors import UserError
+from nsynth_core.files import atomic, check_free
+from wavetables.formats import cycles, riff
+from wavetables.formats.common import Loaded, check_peak, read_bytes, resize
+from wavetables.shaping import resample_frames
+from wavetables.table import FRAME_SIZE, Table
+
+RATE, KEY = 56_320, 21  # 56320 / 2048 = 27.5 Hz = A0
+STEPS = 128  # positions of the mod wheel
+MAX_BYTES = 1 << 20
+
+
+def write(path: str | os.PathLike[str], table: Table, force: bool = False) -> None:
+    """Write `path` and beside it a folder of its frames, bit-exact: the mod wheel (CC 1) picks the frame that the next
+    note plays. More than 128 frames are spread over the wheel's 128 positions.
+    Raises UserError: peaks above full scale, the file exists (unless `force`), an unwritable place."""
+    check_peak(path, table)
+    target = Path(path)
+    check_free(target, force)
+    frames = table.frames if len(table.frames) <= STEPS else resample_frames(table.frames, STEPS)
+    edges = [round(STEPS * index / len(frames)) for index in range(len(frames) + 1)]
+    lines = [
+        f"// {_plain(table.name)}: {len(frames)} frames, the mod wheel (CC 1) picks one",
+        "<control>",
+        f"default_path={target.stem}/",
+        "<global>",
+        f"oscillator=on oscillator_phase=0 pitch_keycenter={KEY}",
+        f"loop_mode=loop_continuous loop_start=0 loop_end={FRAME_SIZE - 1}",
+        "ampeg_attack=0.002 ampeg_release=0.05",
+    ]
+    for index, frame in enumerate(frames):
+        file = f"{index:03}.wav"
+        with atomic(target.with_suffix("") / file, force) as temporary:
+            temporary.write_bytes(riff.wave(frame[None], after=riff.info(_one(table, frame)), rate=RATE))
+        lines.append(f"<region> sample={file} locc1={edges[index]} hicc1={edges[index + 1] - 1}")
+    with atomic(target, force) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def _one(table: Table, frame: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Table:
+    return Table(frame[None], table.name, table.root_pitch, table.provenance)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^ -~]", "", text).strip()
+
+
+def read(path: str | os.PathLike[str]) -> Table:
+    """The table of an SFZ instrument whose regions are single cycles. Raises UserError: missing, no regions, samples
+    that lie outside its folder, are missing or no single cycles."""
+    return load(path).table(Path(path).stem)
+
+
+def load(path: str | os.PathLike[str]) -> Loaded:
+    """Read the regions' samples, in order, each one a cycle of any length (2..8192). Errors as in `read`."""
+    name = Path(path)
+    text = read_bytes(name, MAX_BYTES).decode("utf-8", "replace")
+    folder, found = _samples(text)
+    if not found:
+        raise UserError(f"{name}: no regions with samples; not an SFZ instrument")
+    loaded = []
+    for sample in list(dict.fromkeys(found))[: 1 << 12]:
+        place = folder + sample.replace("\\", "/")
+        if place.startswith(("/", "~")) or ".." in Path(place).parts or ":" in place or "\0" in place:
+            raise UserError(f"{name}: its sample {sample[:80]!r} lies outside its folder; put it beside the file")
+        loaded.append(cycles.load_one(name.parent / place))
+    sizes = {each.size for each in loaded}
+    frames = [each.frames if len(sizes) == 1 else resize(each.frames, FRAME_SIZE) for each in loaded]
+    first = loaded[0]
+    return Loaded(
+        "sfz",
+        np.concatenate(frames),
+        f"{len(loaded)} single cycles in its regions",
+        first.encoding,
+        first.rate,
+        name=first.name,
+        root_pitch=first.root_pitch,
+        provenance=first.provenance,
+    )
+
+
+def _samples(text: str) -> tuple[str, list[str]]:
+    """(default path, samples) of an SFZ text: a sample's name runs to the next opcode or the end of the line."""
+    plain = re.sub(r"//[^\n]*", "", text)
+    path = re.search(r"default_path=([^\r\n<]*)", plain)
+    found = re.findall(r"sample=([^\r\n<]*?)\s*(?=\s\w+=|[\r\n<]|$)", plain)
+    return (path.group(1).strip().replace("\\", "/") if path else ""), [each for each in found if each]

@@ -1,0 +1,136 @@
+"""Any wavetable in a WAV: Serum's, Hive's, Surge's, a sampler's, a hardware bank's or a bare single cycle.
+
+The frame size comes from, in order of trust: who asks, `clm `, `uhWT`, `srge`/`srgo`, evenly spaced `cue ` points, the
+loop of a `smpl` chunk, the file's name (WT512), its length and content. What was decided and why is part of the answer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from nsynth_core.audio import Floats
+from nsynth_core.errors import UserError
+from wavetables.formats import riff
+from wavetables.formats.common import MAX_FILE_FRAMES, SIZES, Loaded, check_finite, facts_from
+from wavetables.table import FRAME_SIZE, MAX_FRAMES
+
+BANKS = {16384: (256,), 8192: (128, 256)}  # samples of unmarked banks that hardware reads, frame sizes they may have
+SMOOTH = 4.0  # typical steps of a wave: above it the wrap is no place where the wave goes on
+
+
+def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
+    """Read a wavetable WAV as it is. `size` (2..8192) overrules the file's own samples a frame; up to 8192 samples that
+    fit no table are a single cycle. No length field is trusted; memory stays bounded. Raises UserError: missing, not
+    WAV, a recording, truncated to nothing, NaN."""
+    name = Path(path)
+    found = riff.scan(name)
+    remarks = list(found.remarks)
+    rate, channels, encoding, samples = riff.samples(found, name)
+    decided, why = (size, "asked for") if size is not None else _frame_size(found, samples, name, remarks)
+    if decided not in SIZES:
+        raise UserError(f"{name}: frames of {decided} samples; {SIZES[0]}..{SIZES[-1]} are possible")
+    count, rest = divmod(len(samples), decided)
+    if count == 0:
+        raise UserError(f"{name}: {len(samples)} samples are less than one frame of {decided}; not a whole wavetable")
+    if count > MAX_FILE_FRAMES:
+        raise UserError(f"{name}: {count} frames of {decided} samples; a recording, not a wavetable: import it instead")
+    if rest:
+        remarks.append(f"{rest} samples after the last whole frame dropped")
+    if channels > 1:
+        remarks.append(f"{channels} channels; the first one is used")
+    root, provenance = facts_from(found.info.get("ICMT", ""))
+    return Loaded(
+        "wav",
+        check_finite(name, samples[: count * decided].reshape(count, decided)),
+        why,
+        encoding,
+        rate,
+        channels,
+        _flags(found),
+        tuple(found.order),
+        found.info.get("INAM", ""),
+        root,
+        provenance,
+        tuple(remarks),
+    )
+
+
+def is_marked(path: str | os.PathLike[str]) -> bool:
+    """True when the file is a WAV that says itself that it is a wavetable (`clm `, `uhWT`, `srge`, `srgo`)."""
+    try:
+        found = riff.scan(path)
+    except UserError:
+        return False
+    return "data" in found.order and _marked_size(found, []) is not None
+
+
+def _flags(found: riff.Found) -> str | None:
+    match = re.match(rb"<!>.{0,8}? ([0-9]{8})", found.bodies.get("clm ", b""), re.DOTALL)
+    return match.group(1).decode("ascii") if match else None
+
+
+def _marked_size(found: riff.Found, remarks: list[str]) -> tuple[int, str] | None:
+    bodies = found.bodies
+    if match := re.match(rb"<!>([0-9]{1,5})", bodies.get("clm ", b"")):
+        if int(match.group(1)) in SIZES:
+            return int(match.group(1)), "clm chunk"
+        remarks.append("the clm chunk names an impossible frame size")
+    if "uhWT" in bodies:
+        return FRAME_SIZE, "uhWT chunk"
+    for chunk in ("srge", "srgo"):
+        if len(bodies.get(chunk, b"")) >= 8:
+            size = struct.unpack("<I", bodies[chunk][4:8])[0]
+            if size in SIZES:
+                return size, f"{chunk} chunk"
+    return None
+
+
+def _frame_size(found: riff.Found, samples: Floats, name: Path, remarks: list[str]) -> tuple[int, str]:
+    if marked := _marked_size(found, remarks):
+        return marked
+    if (step := _cue_step(found.bodies.get("cue ", b""))) in SIZES:
+        return step, "evenly spaced cue points"
+    if (loop := _loop(found.bodies.get("smpl", b""))) in SIZES and loop & (loop - 1) == 0:
+        return loop, "length of the sample loop"
+    if (match := re.search(r"(?i)(?:^|[^a-z])wt[-_ ]?(\d{2,4})(?!\d)", name.stem)) and int(match.group(1)) in SIZES:
+        return int(match.group(1)), "the file's name"
+    length = len(samples)
+    for size in BANKS.get(length, ()):
+        if _wraps(samples, size):
+            return size, f"no mark, but {length // size} cycles of {size}, as a hardware bank has them"
+    if length % FRAME_SIZE == 0 and length <= MAX_FRAMES * FRAME_SIZE:
+        return FRAME_SIZE, f"no mark, but a whole number of frames of {FRAME_SIZE}"
+    if length in SIZES:
+        return length, "no mark, and too short for anything but a single cycle"
+    raise UserError(f"{name}: no sign of a wavetable ({length} samples, no clm chunk); import it as a sound instead")
+
+
+def _wraps(samples: Floats, size: int) -> bool:
+    """True when cycles of `size` run on over their own ends, in value and in slope: no larger than the wave's own."""
+    frames = samples.reshape(-1, size).astype(np.float64)
+    around = np.concatenate([frames[:, -2:], frames[:, :2]], axis=1)
+    for order in (1, 2):
+        typical = np.sqrt(np.mean(np.diff(frames, order, axis=1) ** 2))
+        if not np.sqrt(np.mean(np.diff(around, order, axis=1) ** 2)) <= SMOOTH * typical or typical == 0.0:
+            return False
+    return True
+
+
+def _cue_step(body: bytes) -> int:
+    if len(body) < 52:
+        return 0
+    points = np.frombuffer(body, "<u4", (len(body) - 4) // 24 * 6, 4).reshape(-1, 6)[:, 5]
+    steps = np.diff(points.astype(np.int64))
+    return int(steps[0]) if (steps == steps[0]).all() else 0
+
+
+def _loop(body: bytes) -> int:
+    if len(body) < 60:
+        return 0
+    start, stop = struct.unpack("<II", body[44:52])
+    return int(stop - start + 1)
