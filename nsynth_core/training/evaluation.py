@@ -26,6 +26,7 @@ from nsynth_core.metrics import descriptors, level_dip, monotony, partial_error,
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import follow
 from nsynth_core.training.sources import Source, catalogue
+from nsynth_core.training.sweeps import FRAMES, sweeps
 
 KEYS = (36, 48, 60, 72)
 OCTAVES = ((36, 48), (48, 60), (60, 72), (60, 48), (36, 60), (48, 72), (72, 48))
@@ -34,6 +35,8 @@ RATE = 48_000
 EVERY = 8
 LOUD_DB = 40.0
 PATH = 33
+SWEEP_HZ = (82.4, 196.0, 392.0)
+SWEEP_MIXES = (0.25, 0.5, 0.75)
 PAIRS = 60
 ENDS = 40
 MIN_CONFIDENCE = 0.25
@@ -214,6 +217,27 @@ def blends(notes: list[Note], seed: int) -> dict[str, Any]:
     return out
 
 
+def between() -> dict[str, Any]:
+    """A patch with a knob turned partly, against the blend of its two ends: dB, for each engine and knob."""
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in ENGINES}
+    for f0 in SWEEP_HZ:
+        for knob, turn in sweeps(f0).items():
+            for name in ENGINES:
+                engine = load_engine(name)
+                moments = [at_frames(engine.encode(turn(x)), np.asarray([FRAMES / 2])) for x in (0.0, 1.0)]
+                blended = path_features(engine, moments, line_weights(SWEEP_MIXES), f0)
+                true = np.concatenate([turn(m).partials_db[:1] for m in SWEEP_MIXES])
+                count = min(true.shape[1], blended.partials_db.shape[1])
+                other = _relative(blended)[:, :count]
+                error = spectral_distance(true[:, :count] + 20, other)
+                found[name].setdefault(knob, []).append(float(error.mean()))
+    knobs = {name: {knob: float(np.mean(x)) for knob, x in each.items()} for name, each in found.items()}
+    means = {name: float(np.mean(list(each.values()))) for name, each in knobs.items()}
+    better = {knob: min(knobs["crossfade"][knob], knobs["envelope"][knob]) for knob in knobs["crossfade"]}
+    ratio = means["harmonic"] / float(np.mean(list(better.values())))
+    return means | {"ratio": ratio, "knobs": knobs}
+
+
 def _at_level(embedding: Embedding, level: float) -> Embedding:
     shift = np.float32(level - float(embedding.level_db[0]))
     if embedding.z.shape[1]:
@@ -292,6 +316,8 @@ def report(
     out["octaves"] = other_octaves(notes, engine)
     progress("blends")
     out["blends"] = blends(notes, seed)
+    progress("patches halfway")
+    out["between"] = between()
     progress("ends")
     out["ends"] = ends(notes, engine)
     progress("speed")
