@@ -1,0 +1,68 @@
+"""Whole commands, started cold: pytest tests/benchmarks --benchmark-only -s
+
+Each stands beside the start of a bare Python in the same run.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nsynth_core import audio
+
+PROGRAM = [sys.executable, "-m", "wavetables"]
+
+
+def run(*command: str) -> float:
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return time.perf_counter() - start
+
+
+@pytest.fixture(scope="module")
+def bare() -> float:
+    """Seconds that Python itself needs to start."""
+    return min(run(sys.executable, "-c", "pass") for _ in range(5))
+
+
+def say(name: str, seconds: float, bare: float) -> None:
+    print(f"\n{name}: {seconds:.2f} s, {seconds / bare:.0f} x the start of Python ({bare * 1000:.0f} ms)")
+
+
+def test_help(benchmark, bare):
+    benchmark.pedantic(lambda: run(*PROGRAM, "--help"), rounds=5, warmup_rounds=1)
+    say("--help", benchmark.stats.stats.min, bare)
+    assert benchmark.stats.stats.min <= 0.5
+
+
+def test_import(benchmark, bare, saw, tmp_path):
+    audio.write(tmp_path / "note.wav", saw(110.0, 2.0))
+    command = (*PROGRAM, "import", str(tmp_path / "note.wav"), "-o", str(tmp_path / "table.wav"), "--force", "--quiet")
+    benchmark.pedantic(lambda: run(*command), rounds=3, warmup_rounds=1)
+    say("import of two seconds", benchmark.stats.stats.min, bare)
+
+
+def test_blend(benchmark, bare, saw, tmp_path):
+    for name, f0 in (("a", 110.0), ("b", 165.0)):
+        audio.write(tmp_path / f"{name}.wav", saw(f0, 2.0))
+    sounds = [str(tmp_path / f"{name}.wav") for name in "ab"]
+    command = (*PROGRAM, "blend", *sounds, "--mix", "0.5", "-o", str(tmp_path / "out.wav"), "--force", "--quiet")
+    benchmark.pedantic(lambda: run(*command), rounds=3, warmup_rounds=1)
+    say("blend of two recordings of two seconds", benchmark.stats.stats.min, bare)
+
+
+def test_grid5(benchmark, bare, tmp_path):
+    """400 notes of four seconds and 80 tables; the limit is three minutes."""
+    folder = tmp_path / "grid"
+    benchmark.pedantic(lambda: run(*PROGRAM, "grid", "grid5", "-o", str(folder), "--quiet"), rounds=1)
+    seconds = benchmark.stats.stats.min
+    files = [path for path in Path(folder).rglob("*.wav")]
+    say("grid5", seconds, bare)
+    print(f"{1600 / seconds:.0f} x real time, files and all")
+    assert len(files) == 480
+    assert seconds <= 180
