@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from nsynth_core import audio
+from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic, check_free
+from nsynth_core.notes import midi_to_hz
 from wavetables.formats import cycles, riff
 from wavetables.formats.common import Loaded, check_peak, read_bytes, resize
 from wavetables.shaping import resample_frames
@@ -23,6 +28,8 @@ from wavetables.table import FRAME_SIZE, Table
 
 RATE, KEY = 56_320, 21  # 56320 / 2048 = 27.5 Hz = A0
 STEPS = 128  # positions of the mod wheel
+LOOP_END = 0.8  # of a note: what follows is its release
+LOOP_FADE = 0.08  # seconds
 MAX_BYTES = 1 << 20
 
 
@@ -53,7 +60,7 @@ def write(path: str | os.PathLike[str], table: Table, force: bool = False) -> No
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def _one(table: Table, frame: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Table:
+def _one(table: Table, frame: Floats) -> Table:
     return Table(frame[None], table.name, table.root_pitch, table.provenance)
 
 
@@ -61,6 +68,65 @@ def _plain(text: str) -> str:
     return re.sub(r"[^ -~]", "", text).strip()
 
 
+# ---------------------------------------------------------------------------------------------------------------- notes
+def write_notes(path: str | os.PathLike[str], notes: Mapping[float, Sound], force: bool = False) -> None:
+    """Write `path` and beside it a folder of `notes` (held notes by their MIDI pitch, at least one) as a multisample:
+    each key plays the nearest note, `tune` takes its fraction of a semitone, and a note that does not fade is looped
+    over whole periods, the end of the loop crossfaded into what lies before its start.
+    Raises UserError: the file exists (unless `force`), an unwritable place."""
+    target = Path(path)
+    check_free(target, force)
+    pitches = sorted(notes)
+    keys = [min(max(round(pitch), 0), 127) for pitch in pitches]
+    lows = [0, *((before + after) // 2 + 1 for before, after in pairwise(keys))]
+    highs = [*(low - 1 for low in lows[1:]), 127]
+    lines = [
+        "<control>",
+        f"default_path={target.stem}/",
+        "<global>",
+        "oscillator=off ampeg_release=0.2",
+    ]
+    for pitch, key, low, high in zip(pitches, keys, lows, highs, strict=True):
+        sound, loop = looped(notes[pitch], midi_to_hz(pitch))
+        file = f"{target.stem}_{pitch:g}.wav"
+        audio.write(target.with_suffix("") / file, sound, force)
+        mode = f"loop_mode=loop_continuous loop_start={loop[0]} loop_end={loop[1]}" if loop else "loop_mode=no_loop"
+        tune = round(100 * (key - pitch), 3)
+        place = f"lokey={low} hikey={high} pitch_keycenter={key}" + (f" tune={tune:g}" if tune else "")
+        lines.append(f"<region> sample={file} {place} {mode}")
+    with atomic(target, force) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def looped(sound: Sound, f0_hz: float) -> tuple[Sound, tuple[int, int] | None]:
+    """The note with its loop prepared, and the loop's first and last sample; None when the note is too short to loop or
+    fades by more than 6 dB on the way. The loop is a whole number of periods as near to a whole number of samples as
+    can be found, in the last part of the note before its release."""
+    samples, period = sound.samples, sound.rate / f0_hz
+    stop = int(LOOP_END * len(samples))
+    fade = int(LOOP_FADE * sound.rate)
+    most, least = stop - int(0.25 * len(samples)) - fade, max(4 * period, 0.1 * len(samples), fade)
+    counts = np.arange(int(np.ceil(least / period)), int(most / period) + 1)
+    if not len(counts):
+        return sound, None
+    lengths = counts * period
+    errors = np.abs(lengths - np.round(lengths))
+    # a hundredth of a sample is inaudible: of the lengths as good as that, or as the best, the longest
+    length = int(np.round(lengths[errors <= max(0.01, float(errors.min()))][-1]))
+    start = stop - length
+
+    def level(around: int) -> float:
+        return float(np.sqrt(np.mean(samples[around - fade : around].astype(np.float64) ** 2)))
+
+    if not level(stop) > 0.5 * level(start):
+        return sound, None
+    share = np.linspace(0, 1, fade + 1)[1:, None]
+    mended = samples.astype(np.float64)
+    mended[stop - fade : stop] = (1 - share) * mended[stop - fade : stop] + share * mended[start - fade : start]
+    return Sound(mended.astype(np.float32), sound.rate), (start, stop - 1)
+
+
+# -------------------------------------------------------------------------------------------------------------- reading
 def read(path: str | os.PathLike[str]) -> Table:
     """The table of an SFZ instrument whose regions are single cycles. Raises UserError: missing, no regions, samples
     that lie outside its folder, are missing or no single cycles."""
