@@ -4,6 +4,7 @@ phases: it does not drift, however long the note."""
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -176,6 +177,27 @@ def lock(
     if stages == STAGES:
         f0_hz = _steadied(f0_hz, np.append(loud, loud[-1]) * known + 1e-9 * loud.max() + 1e-30)
     return f0_hz, b
+
+
+def coherence(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], b: float, hz: float) -> tuple[float, Doubles]:
+    """How far the partials keep the phases f0 predicts from one window to the next that shares nothing with it, a few
+    periods of `hz` on: 1 for a tone, also within noise; 0 for noise, also where a resonance lends it a period. Over all
+    that is voiced, and around each value (T,)."""
+    lag = math.ceil(max(PERIODS / hz, LEAST_SECONDS) / HOP_SECONDS)
+    if len(f0_hz) <= 2 * lag:
+        return 1.0, np.ones(len(f0_hz))
+    top = float(np.quantile(f0_hz[voiced], 0.98))
+    order = np.arange(1.0, int(np.clip(min(0.45 * audio.rate, TOP_HZ) / top, 1, STAGES[-1])) + 1)
+    z = demodulate(audio, f0_hz, stretched(order, b), PERIODS, np.arange(len(f0_hz)))[0]
+    turn = z[lag:] * z[:-lag].conj()
+    power = np.abs(turn).sum(1) + 1e-30
+    weight = (voiced[lag:] & voiced[:-lag]) / np.sqrt(power)
+    steady = (weight[:, None] * turn).sum(0)  # the partials of bells lie off the multiples
+    kept = (turn * steady.conj() / (np.abs(steady) + 1e-30)).real.sum(1) / power
+    weight *= power
+    around = np.maximum(np.append(kept, np.full(lag, -1.0)), np.append(np.full(lag, -1.0), kept))
+    whole = float((weight * kept).sum() / weight.sum()) if weight.any() else 1.0
+    return whole, _smooth(around, 5) / 3
 
 
 def octave(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doubles, b: float) -> float:

@@ -37,7 +37,10 @@ __all__ = [
 LOW_HZ, HIGH_HZ = 27.5, 4200.0
 
 QUIET_DB = -65.0  # below the loudest frame: no longer the note
-MIN_CONFIDENCE = 0.6
+MIN_CONFIDENCE = 0.5
+CERTAINTY = 0.7, 5.0  # exponent of the confidence, and over the periods heard: 0.5 parts breathy notes from snares
+MOST_PERIODS = phaselock.PERIODS / phaselock.LEAST_SECONDS  # a second: more in one window tell no more
+LEAST_COHERENCE = 0.7  # beside the whole note's: what keeps its phases less is a consonant that rings
 FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
 OUTLIER_SEMITONES = 7.0  # beyond the range of 80 % of the sound
 
@@ -109,7 +112,12 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> Pit
             break
         f0, stiffness = phaselock.lock(audio, f0 * ratio, voiced, stages=(3,))
     f0 = audio.refined(f0, voiced, stiffness)
-    confidence = audio.confidence(found, voiced)
+    centre = midi_to_hz(PitchTrack(f0, voiced, 0.0, audio.energy).pitch)
+    coherent, around = phaselock.coherence(audio, f0, voiced, stiffness, centre)
+    kept = voiced & (around > LEAST_COHERENCE * coherent)
+    if kept.any():
+        f0, voiced = bridge(f0, kept), kept
+    confidence = audio.confidence(found, voiced, coherent, centre)
     result = PitchTrack(f0, voiced, confidence, audio.energy)
     if confidence < MIN_CONFIDENCE:
         raise Unpitched(result.pitch, confidence)
@@ -124,11 +132,12 @@ def follow(sound: Sound, pitch: float, cents: float = 100.0) -> PitchTrack:
     low, high = centre / span, min(centre * span, 0.45 * sound.rate)
     hz, found = audio.path(low, high) if low < high else (np.zeros(len(audio.energy)),) * 2
     voiced = hz > 0
-    f0 = np.full(len(hz), centre)
+    f0, coherent = np.full(len(hz), centre), 0.0
     if voiced.any():
         locked = audio.refined(bridge(hz, voiced), voiced)
         f0[voiced] = np.clip(locked, centre / span, centre * span)[voiced]
-    return PitchTrack(f0, voiced, audio.confidence(found, voiced), audio.energy)
+        coherent = phaselock.coherence(audio, f0, voiced, 0.0, centre)[0]
+    return PitchTrack(f0, voiced, audio.confidence(found, voiced, coherent, centre), audio.energy)
 
 
 def describe(track: PitchTrack) -> str:
@@ -203,7 +212,14 @@ class _Audio:
             return np.full(len(f0_hz), phaselock.steady(self, middle))
         return phaselock.lock(self, f0_hz, voiced, b=stiffness)[0]
 
-    def confidence(self, found: Doubles, voiced: NDArray[np.bool_]) -> float:
-        """Mean correlation of the sound with itself a period later, by amplitude; what is unvoiced counts as none."""
-        weight = np.sqrt(self.energy) * (self.energy > 1e-4 * self.energy.max())
-        return float(np.clip((weight * found * voiced).sum() / (weight.sum() + 1e-30), 0, 1))
+    def confidence(self, found: Doubles, voiced: NDArray[np.bool_], coherent: float, hz: float) -> float:
+        """How far the sound, by amplitude, resembles itself a period of `hz` later (`found`), keeps its phases beyond
+        that (`coherent`) and is voiced; the fewer periods carry its energy, the less that proves: a snare resembles
+        itself as much as a breathy flute does, but for ten periods, not hundreds."""
+        loud = self.energy * (self.energy > 1e-4 * self.energy.max())
+        weight = np.sqrt(loud) * voiced
+        share = weight.sum() / (np.sqrt(loud).sum() + 1e-30)
+        like = (weight * found).sum() / (weight.sum() + 1e-30)
+        periods = (weight**2).sum() ** 2 / ((weight**4).sum() + 1e-30) * HOP_SECONDS * min(hz, MOST_PERIODS)
+        value = np.clip(like * np.sqrt(share) * max(coherent, 0.0), 0, 1)
+        return float(value ** (CERTAINTY[0] + CERTAINTY[1] / max(periods, 1.0)))

@@ -164,6 +164,58 @@ def test_noise_is_refused_and_breath_is_not() -> None:
         assert np.median(np.abs(errors(found.times, found.f0_hz, f0))) < 8
 
 
+def band(x: Doubles, low: float, high: float) -> Doubles:
+    from scipy.signal import butter, sosfilt
+
+    y = sosfilt(butter(2, [low, high], "band", fs=RATE, output="sos"), x)
+    return np.asarray(y / np.sqrt((y**2).mean()))
+
+
+def test_drums_are_refused_and_a_flute_in_as_much_noise_is_not() -> None:
+    t = np.arange(RATE) / RATE
+    for seed in range(3):
+        white = noise(RATE, 0.0, seed)
+        drums = {
+            "snare": np.sin(2 * np.pi * 185 * t) * np.exp(-30 * t) + band(white, 500, 9000) * np.exp(-18 * t),
+            "kick": np.sin(2 * np.pi * (45 * t + 4 * (1 - np.exp(-30 * t)))) * np.exp(-25 * t)
+            + 0.2 * white / 0.1 * np.exp(-60 * t),
+            "hat": band(white, 6000, 14000) * np.exp(-40 * t),
+            "clap": band(white, 900, 1800) * np.exp(-30 * (t % 0.012)) * np.exp(-12 * t),
+            "shaker": band(white, 4000, 7000) * np.exp(-(((t - 0.1) / 0.03) ** 2)),
+        }
+        for name, x in drums.items():
+            with pytest.raises(Unpitched, match="--pitch"):
+                print(name, describe(track(Sound(0.2 * x.astype(np.float32)[:, None], RATE))))
+        for snr_db in (6, 3, 0):
+            x = note(587.3, 2.0, {1: 1.0, 2: 0.3, 3: 0.1})[0]
+            breath = band(noise(len(x), 0.0, seed), 500, 4000)
+            x = x + breath * np.sqrt((x**2).mean()) * 10 ** (-snr_db / 20)
+            found = track(Sound(x.astype(np.float32)[:, None], RATE))
+            if seed == 0:
+                print(f"| flute in noise {snr_db} dB below | {describe(found)} |")
+            assert abs(100 * (found.pitch - hz_to_midi(587.3))) < 30
+
+
+def test_consonants_are_unvoiced() -> None:
+    """Vowels of 250 ms and consonants of 150 ms: hiss, and breath that rings in the vowel's formants."""
+    t = np.arange(RATE // 4) / RATE
+    for hz in (90.0, 200.0, 350.0):
+        vowel = note(hz * 2 ** (0.1 * t), 0.25, {h: h**-1.2 for h in range(1, 30)})[0] * np.hanning(len(t)) ** 0.2
+        parts, voiced = [], []
+        for seed in range(4):
+            white = noise(int(0.15 * RATE), 0.0, seed)
+            hiss = band(white, 4000, 9000) if seed % 2 else band(white, 550, 700) + 0.5 * band(white, 1200, 1400)
+            parts += [vowel, 0.1 * hiss * np.hanning(len(hiss)) ** 0.2]
+            voiced += [1.0] * len(vowel) + [0.0] * len(hiss)
+        found = track(Sound(np.concatenate(parts).astype(np.float32)[:, None], RATE))
+        at = np.minimum(np.round(found.times * RATE).astype(int), len(voiced) - 1)
+        sure = np.convolve(np.array(voiced), np.ones(1921) / 1921, "same")[at]  # 20 ms from the borders
+        vowels, consonants = found.voiced[sure > 0.99].mean(), found.voiced[sure < 0.01].mean()
+        print(f"| voice of {hz:g} Hz | voiced: vowels {vowels:.2f} | consonants {consonants:.2f} |")
+        assert vowels > 0.97
+        assert consonants < 0.3
+
+
 def test_follow_is_as_exact() -> None:
     t = np.arange(2 * RATE) / RATE
     x, f0 = note(196 * 2 ** (30 / 1200 * np.sin(2 * np.pi * 5.5 * t)), 2.0, SAW)
