@@ -1,0 +1,141 @@
+"""What real synths play of the files written here: Vital itself through `vita`, sfizz through `pysfizz`."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nsynth_core.audio import Sound
+from nsynth_core.notes import midi_to_hz
+from wavetables.formats import sfz, vital
+from wavetables.table import FRAME_SIZE, Table
+
+RATE = 48_000
+KEYS = (36, 48, 60, 72, 84)
+
+
+def bright(count: int, harmonics: int = 200, falling: float = 1.0) -> np.ndarray:
+    """Unrelated frames of random phases, peak 0.9."""
+    rng = np.random.default_rng(7)
+    spectrum = np.zeros((count, FRAME_SIZE // 2 + 1), complex)
+    number = np.arange(1, harmonics + 1)
+    spectrum[:, 1 : harmonics + 1] = rng.uniform(0.2, 1, (count, harmonics)) / number**falling
+    spectrum *= np.exp(1j * rng.uniform(0, 2 * np.pi, spectrum.shape))
+    frames = np.fft.irfft(spectrum)
+    return (0.9 * frames / np.abs(frames).max()).astype(np.float32)
+
+
+def correlation(heard: np.ndarray, written: np.ndarray) -> float:
+    """The largest over all rotations: a synth may begin a cycle anywhere."""
+    cross = np.fft.irfft(np.fft.rfft(heard) * np.fft.rfft(written).conj())
+    return float(cross.max() / np.sqrt((heard.astype(float) ** 2).sum() * (written.astype(float) ** 2).sum()))
+
+
+@pytest.fixture(scope="module")
+def play():
+    """play(file, position): one cycle of 2048 samples, heard on an A0 at 2048 times its frequency."""
+    vita = pytest.importorskip("vita")
+    synth = vita.Synth()
+    synth.set_sample_rate(FRAME_SIZE * midi_to_hz(21))
+    preset = json.loads(synth.to_json())
+    settings = preset["settings"]
+    settings |= {key: 0.0 for key in settings if key.endswith("_on")}
+    settings |= {"osc_1_on": 1.0, "osc_1_phase": 0.0, "osc_1_random_phase": 0.0, "oversampling": 0.0}
+    settings |= {"env_1_attack": 0.0, "env_1_sustain": 1.0}
+
+    loaded = []
+
+    def cycle(file, position: int) -> np.ndarray:
+        text = file.read_text()
+        if loaded != [text]:
+            settings["wavetables"][0] = json.loads(text)
+            assert synth.load_json(json.dumps(preset))
+            loaded[:] = [text]
+        synth.get_controls()["osc_1_wave_frame"].set(float(position))
+        return synth.render(21, 1.0, 0.2, 0.2)[0][4 * FRAME_SIZE : 5 * FRAME_SIZE]
+
+    return cycle
+
+
+class TestVital:
+    @pytest.mark.parametrize("count", [1, 5, 64, 256])
+    @pytest.mark.parametrize("harmonics", [5, 1000])
+    def test_every_frame_sounds_as_written(self, tmp_path, play, count, harmonics):
+        frames = bright(count, harmonics)
+        vital.write(tmp_path / "x.vitaltable", Table(frames, "x", 45.5, {"author": "me"}))
+        heard = [play(tmp_path / "x.vitaltable", place) for place in vital.positions(count)]
+        found = [correlation(cycle, frame) for cycle, frame in zip(heard, frames, strict=True)]
+        assert min(found) > 0.9999
+        gains = [np.abs(cycle).max() / np.abs(frame).max() for cycle, frame in zip(heard, frames, strict=True)]
+        # one gain for all: the loudness along the table is kept
+        assert max(gains) / min(gains) < 1.01
+
+    def test_our_reader_renders_what_vital_plays_in_between(self, tmp_path, play):
+        data = vital.document(Table(bright(2), "x"))
+        for frame, place in zip(data["groups"][0]["components"][0]["keyframes"], (0, 100), strict=True):
+            frame["position"] = place
+        data["groups"][0]["components"][0]["keyframes"].append(
+            {**vital.document(Table(bright(3)[2:], "x"))["groups"][0]["components"][0]["keyframes"][0], "position": 256}
+        )
+        for spectral in (0, 1):
+            data["groups"][0]["components"][0]["interpolation"] = spectral
+            (tmp_path / "x.vitaltable").write_text(json.dumps(data))
+            frames = vital.load(tmp_path / "x.vitaltable").frames
+            for place in (0, 30, 50, 100, 200, 256):
+                assert correlation(play(tmp_path / "x.vitaltable", place), frames[place]) > 0.999
+
+
+class TestSfizz:
+    @pytest.fixture
+    def synth(self):
+        return pytest.importorskip("pysfizz").Synth(RATE, 256)
+
+    def cents(self, sound: np.ndarray, key: int) -> float:
+        """Deviation of the fundamental, by the turn of its phase between two halves."""
+        half, hz = len(sound) // 2, midi_to_hz(key)
+        n = np.arange(half)
+        for _ in range(3):
+            first, second = (
+                np.sum(sound[at : at + half] * np.hanning(half) * np.exp(-2j * np.pi * hz * (n + at) / RATE))
+                for at in (0, half)
+            )
+            hz += float(np.angle(second * np.conj(first))) / (2 * np.pi * half / RATE)
+        return 1200 * np.log2(hz / midi_to_hz(key))
+
+    def test_a_table_is_in_tune(self, tmp_path, synth):
+        sfz.write(tmp_path / "x.sfz", Table(bright(8, 80, 1.2), "x"))
+        assert synth.load_sfz_file(tmp_path / "x.sfz")
+        assert len(synth.playable_keys) == 128
+        for key in KEYS:
+            sound = synth.render_note(key, 100, 2.0, 2.0)[0][RATE // 2 : RATE * 3 // 2]
+            assert abs(self.cents(sound, key)) < 1
+
+    def test_a_frame_sounds_as_written(self, tmp_path, synth):
+        frames = bright(4, 80)
+        sfz.write(tmp_path / "x.sfz", Table(frames, "x"))
+        synth.set_sample_rate(sfz.RATE)
+        assert synth.load_sfz_file(tmp_path / "x.sfz")
+        sound = synth.render_note(21, 100, 1.0, 1.0)[0]
+        assert correlation(sound[8 * FRAME_SIZE : 9 * FRAME_SIZE], frames[0]) > 0.999
+
+    def test_notes_are_in_tune_and_loop_without_a_click(self, tmp_path, synth):
+        def note(pitch: float) -> Sound:
+            n, hz = np.arange(3 * RATE), midi_to_hz(pitch)
+            tone = sum(np.sin(2 * np.pi * k * hz * n / RATE + k) / k for k in range(1, int(15_000 / hz)))
+            tone = 0.3 * tone + 0.002 * np.random.default_rng(1).normal(size=len(n))
+            tone *= np.minimum(1, np.minimum(n, n[::-1]) / 2400)
+            return Sound(np.stack([tone, 0.8 * tone], 1).astype(np.float32), RATE)
+
+        sfz.write_notes(tmp_path / "x.sfz", {pitch: note(pitch) for pitch in (36, 48.3, 60, 71.9, 84)})
+        assert synth.load_sfz_file(tmp_path / "x.sfz")
+        assert len(synth.playable_keys) == 128
+        for key in KEYS:
+            sound = synth.render_note(key, 127, 9.0, 9.0)[0]
+            assert abs(self.cents(sound[4 * RATE : 7 * RATE], key)) < 1
+            bends = np.abs(np.diff(sound, 2))
+            # a click would bend the wave more than it bends before the first loop
+            assert bends[RATE // 2 : 8 * RATE].max() < 1.1 * bends[RATE // 2 : 2 * RATE].max()
+            level = [np.sqrt(np.mean(sound[k * RATE : (k + 1) * RATE] ** 2)) for k in range(1, 8)]
+            assert 20 * np.log10(max(level) / min(level)) < 0.5
