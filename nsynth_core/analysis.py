@@ -17,6 +17,7 @@ from nsynth_core.pitch import PitchTrack
 
 WINDOW_SECONDS = 0.024
 MIN_PERIODS = 4
+LEVEL_SECONDS, MOST_GAIN = 0.01, 4.0
 FEWEST_PERIODS = 3  # of a very short sound: its partials are still apart, but nothing is left between them
 HIGHEST_RATE = 48_000  # what lies above TOP_HZ would only fold onto what lies below
 LOWEST_RATE = 44_100  # below it the resampler's roll-off would be heard: it begins at 0.91 of Nyquist
@@ -24,6 +25,8 @@ OVERSAMPLING = 4  # the cubic interpolation errs by 0.4 % at 20 kHz of a 192 kHz
 BLOCK_SECONDS = 20.0
 BALANCE_LIMIT_DB = 60.0
 STEREO_SMOOTHING = 9  # frames
+NOISE_SMOOTHING = 9  # frames
+OVERSUBTRACTION, LEAST_GAIN = 1.2, 0.01
 
 
 def analyse(sound: Sound, track: PitchTrack) -> Features:
@@ -109,8 +112,8 @@ def _analyse_block(
     grid_phase = track.cycles(grid_t)
     # windows stay inside the sound: one cut off at the sound's edge would take the cut for noise
     half = periods / 2
-    phases = np.clip(np.interp(times, grid_t, grid_phase), begin + half, max(begin + half, end - half))
-    centre = np.round(phases * size).astype(np.int64)
+    place = np.interp(times, grid_t, grid_phase)
+    centre = np.round(np.clip(place, begin + half, max(begin + half, end - half)) * size).astype(np.int64)
     first = int(centre[0]) - width // 2
     length = int(centre[-1]) - first + width
     phase = (np.arange(length) + first) / size
@@ -123,6 +126,7 @@ def _analyse_block(
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(width) / width)).astype(np.float32)
     edges = band_edges()
     partial_power = np.zeros((len(times), partials), dtype=np.float32)
+    under = np.zeros_like(partial_power)
     noise_power = np.zeros((len(times), NOISE_BANDS), dtype=np.float32)
     spectra = np.zeros((len(times), NOISE_BANDS, 3), dtype=np.float32)
     bins = np.arange(width // 2 + 1)
@@ -147,14 +151,13 @@ def _analyse_block(
         density = _band_mean(power * between, between.astype(np.float32), edge)
         noise_power[rows] = density / square * 2 * np.diff(np.minimum(edges, top)) * scale[:, None] / width
 
-        # main lobe: 1/4 + 1 + 1/4 of the peak's power; the noise under it is taken off
+        # main lobe: 1/4 + 1 + 1/4 of the peak's power
         lobe = power[:, number * periods] + power[:, number * periods - 1] + power[:, number * periods + 1]
         band = np.clip(np.searchsorted(edges, number * hz[:, None]) - 1, 0, NOISE_BANDS - 1)
-        noise = 3 * np.take_along_axis(density, band, 1)
-        clean = np.where(lobe > 2.5 * noise, lobe - noise, 1e-3 * lobe)
-        clean[number * hz[:, None] > top] = 0
-        clean[:, np.arange(1, partials + 1) > size // 2 - 1] = 0
-        partial_power[rows] = clean / 1.5 * 2 / full**2
+        lobe[number * hz[:, None] > top] = 0
+        lobe[:, np.arange(1, partials + 1) > size // 2 - 1] = 0
+        partial_power[rows] = lobe / 1.5 * 2 / full**2
+        under[rows] = 3 * np.take_along_axis(density, band, 1) / 1.5 * 2 / full**2
 
         if len(spectrum) == 2:
             left, right = spectrum
@@ -163,7 +166,26 @@ def _analyse_block(
                 spectra[rows, :, j] = _band_sum(part, edge) / full**2
         else:
             spectra[rows] = (_band_sum(power, edge) / full**2)[..., None]
-    return partial_power, noise_power, spectra
+    # a window moved inside gives the colour of the sound's edge; its level is that of the few periods where it stands
+    level = np.ones((len(times), 1), dtype=np.float32)
+    few = min(max(1, round(LEVEL_SECONDS * float(np.median(f0)))), periods)
+    total = np.concatenate([[0.0], np.cumsum((warped.astype(np.float64) ** 2).mean(1))])
+    for i in np.flatnonzero(np.abs(place * size - centre) > 1):
+        here = round(min(max(place[i] - few / 2, begin), max(end - few, begin)) * size) - first
+        whole = int(centre[i]) - width // 2 - first
+        power = window @ np.diff(total[whole : whole + width + 1]) / window.sum()
+        level[i] = min((total[here + few * size] - total[here]) / (few * size * max(power, 1e-20)), MOST_GAIN)
+    return _without_noise(partial_power, under) * level, noise_power * level, spectra
+
+
+def _without_noise(lobes: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power of the partials (T, K) less the noise under them, by a Wiener gain. The ratio is averaged over frames:
+    noise fluctuates, and partials that came and went with it would twitter ("musical noise", Cappé 1994)."""
+    from scipy.ndimage import uniform_filter1d
+
+    signal, under = (uniform_filter1d(x, NOISE_SMOOTHING, axis=0, mode="nearest") for x in (lobes, noise))
+    gain = np.clip(1 - OVERSUBTRACTION * under / np.maximum(signal, 1e-30), LEAST_GAIN, 1)
+    return np.asarray(lobes * gain, dtype=np.float32)
 
 
 def _band_sum(values: NDArray[np.float32], edge: NDArray[np.int64]) -> NDArray[np.float64]:

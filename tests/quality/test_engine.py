@@ -131,7 +131,7 @@ def test_notes_come_back_and_so_do_the_ends_of_a_blend():
 @needs_voices
 def test_voices_come_back_and_so_do_the_ends_of_a_blend():
     # frames of a syllable's edge hold few partials that stand out, and these move
-    check_road(spoken(), (4.0, 1.2))
+    check_road(spoken(), (2.5, 1.0))
 
 
 @lru_cache(maxsize=1)
