@@ -170,7 +170,7 @@ def _analyse_block(
     level = np.ones((len(times), 1), dtype=np.float32)
     few = min(max(1, round(LEVEL_SECONDS * float(np.median(f0)))), periods)
     total = np.concatenate([[0.0], np.cumsum((warped.astype(np.float64) ** 2).mean(1))])
-    for i in np.flatnonzero(np.abs(place * size - centre) > 1):
+    for i in np.flatnonzero(np.abs(place * size - centre) > 1).tolist():
         here = round(min(max(place[i] - few / 2, begin), max(end - few, begin)) * size) - first
         whole = int(centre[i]) - width // 2 - first
         power = window @ np.diff(total[whole : whole + width + 1]) / window.sum()

@@ -100,7 +100,7 @@ def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subty
     """
     name = Path(path)
     kind = name.suffix.lstrip(".").upper().replace("AIF", "AIFF").replace("AIFFF", "AIFF")
-    if kind not in soundfile.available_formats():
+    if kind not in soundfile.available_formats() or kind == "RAW":  # samples without a rate
         raise UserError(f"{name}: cannot write '{name.suffix}' files; end the name in .wav, .flac, .aiff or .ogg")
     wanted = subtype or ("PCM_24" if kind in {"WAV", "AIFF", "FLAC"} else None)
     with atomic(name, force) as temporary:

@@ -51,7 +51,7 @@ def test_same_sound_same_bytes(tmp_path):
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["x", "x.txt", "x.wav.zip"])
+@pytest.mark.parametrize("name", ["x", "x.txt", "x.wav.zip", "x.raw"])
 def test_formats_it_cannot_write(tmp_path, name):
     with pytest.raises(UserError, match=r"cannot write.*\.wav"):
         write(tmp_path / name, Sound(noise(), RATE))
