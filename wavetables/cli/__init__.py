@@ -18,6 +18,8 @@ from wavetables.cli.common import version as program_version
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK = "MAKE_WAVETABLE_TRACEBACK"
+# how BLAS divides a product among threads decides the last bits of its sums: one thread a product, several products
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 app = typer.Typer(
     name="make-wavetable",
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 some of a batch failed, 130
     interrupted. Whatever goes wrong is one line on standard error."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
     _open_closed_streams()
     with _only_own_messages():
         return _run(given)

@@ -23,6 +23,7 @@ from wavetables.cli.common import (
     check_no_source,
     check_note_suffix,
     check_number,
+    count,
     emit,
     load_instrument,
     pitch_of,
@@ -73,7 +74,9 @@ def blend(
         check_number(duration, 0.1, MAX_SECONDS, "--duration")
     points = mix.points(position, len(sounds), frames, table)
     as_table = table or len(points) > 1
-    target = output if output is not None else Path("-".join(map(sound_name, sounds)) + ".wav")
+    target = output if output is not None else Path()
+    if target.is_dir():
+        target /= "-".join(map(sound_name, sounds)) + ".wav"
     if as_table and target.suffix.lower() != ".wav":
         raise UsageError(f"-o {target}: a Serum table is a .wav file")
     check_note_suffix(target)
@@ -118,6 +121,6 @@ def blend(
     if as_json:
         emit(facts)
     else:
-        size = f"{len(points)} frames" if as_table else f"{facts['seconds']} s"
+        size = count(len(points), "frame") if as_table else f"{facts['seconds']} s"
         say(f"{facts['kind']} of {size}, mix {told['mix']}, pitch {told['pitch']}, {told['engine']}", quiet)
         print(target)

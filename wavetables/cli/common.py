@@ -56,6 +56,11 @@ def emit(data: Any) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def count(number: int, what: str) -> str:
+    """ "1 frame", "2 frames" """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def pitch_of(text: str | None) -> float | None:
     """The MIDI pitch of --pitch. Raises UsageError."""
     if text is None:

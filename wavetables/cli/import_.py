@@ -17,6 +17,7 @@ from wavetables.cli.common import (
     Pitch,
     Quiet,
     check_no_source,
+    count,
     emit,
     is_cut_short,
     pitch_of,
@@ -61,7 +62,7 @@ def import_(
         serum.write(target, table, force)
         found = table.provenance.get("pitch", "a wavetable already")
         cut = "; cut short, what is there is used" if is_cut_short(source) else ""
-        say(f"{source}: {found}, {len(table.frames)} frame{'s' * (len(table.frames) > 1)}{cut}", quiet)
+        say(f"{source}: {found}, {count(len(table.frames), 'frame')}{cut}", quiet)
         facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found}
         results.append({"source": str(source), "output": str(target), **facts})
 
