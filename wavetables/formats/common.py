@@ -101,7 +101,7 @@ def check_peak(path: str | os.PathLike[str], table: Table) -> None:
 def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
     """A whole file of at most `most` bytes. Raises UserError: missing, a folder, unreadable, larger."""
     name = Path(path)
-    if name.is_dir():
+    if os.path.isdir(name):  # unlike Path.is_dir, never raises
         raise UserError(f"{name} is a folder; a wavetable file is needed here")
     try:
         with name.open("rb") as file:

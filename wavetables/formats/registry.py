@@ -76,7 +76,7 @@ def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
     """What a wavetable file or a folder of single cycles holds; `size` overrules the samples a frame of a WAV.
     Raises UserError: missing, of no format that is read here, damaged."""
     name = Path(path)
-    if name.is_dir():
+    if os.path.isdir(name):  # unlike Path.is_dir, never raises
         return cycles.load(name)
     suffix = name.suffix.lower()
     head = _head(name)

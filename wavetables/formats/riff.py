@@ -89,7 +89,7 @@ class Found:
 def scan(path: str | os.PathLike[str]) -> Found:
     """Look through a WAV. Raises UserError: missing, a folder, unreadable, not a WAV."""
     name = Path(path)
-    if name.is_dir():
+    if os.path.isdir(name):  # unlike Path.is_dir, never raises
         raise UserError(f"{name} is a folder; a wavetable file is needed here")
     try:
         with name.open("rb") as file:

@@ -143,6 +143,8 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     loaded = []
     for sample in list(dict.fromkeys(found))[: 1 << 12]:
         place = folder + sample.replace("\\", "/")
+        if len(place) > 200:
+            raise UserError(f"{name}: the name of its sample {sample[:40]!r}... is too long")
         if place.startswith(("/", "~")) or ".." in Path(place).parts or ":" in place or "\0" in place:
             raise UserError(f"{name}: its sample {sample[:80]!r} lies outside its folder; put it beside the file")
         loaded.append(cycles.load_one(name.parent / place))
