@@ -1,4 +1,4 @@
-"""Makes the picture of the README: python docs/pictures.py (needs matplotlib, and Debian's alsa-utils for the voice)."""
+"""Makes the picture of the README: python docs/pictures.py (needs matplotlib and, for the voice, alsa-utils)."""
 
 from __future__ import annotations
 
