@@ -1,30 +1,27 @@
-"""What is in a wavetable file, and what is wrong with it."""
+"""What is in a wavetable file, what is wrong with it, and the command that mends it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.pitch import note_name
-from wavetables.formats import serum
-from wavetables.shaping import has_fundamental, seam
+from nsynth_core.notes import note_name
+from wavetables.formats import registry
+from wavetables.formats.common import Loaded
+from wavetables.mending import DC_LIMIT, JUMP_DB, SEAM_LIMIT, Faults, faults
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
-
-SILENT = 1e-4  # of the table's peak
-DC_LIMIT = 1e-3  # of full scale: below, a synth's own filter hides it
-SEAM_LIMIT = 8.0  # median steps: above, the wrap is a click rather than part of the wave
-PHASE_LIMIT = 0.05  # of a cycle from the table's mean fundamental
-HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels without being missed
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Facts about one wavetable file. `str()` of it is for people, `to_dict()` for JSON.
+    """Facts about one wavetable file of any format. `str()` of it is for people, `to_dict()` for JSON.
 
     frames, size         count, and samples a frame; `decision` says how the size was known
     flags                the eight digits of the `clm ` chunk, None without one
@@ -36,9 +33,11 @@ class Inspection:
     silent, duplicates   numbers (from 1) of silent frames, and of frames equal to the one before
     name, root_pitch, provenance   what the file says of itself
     problems             one line each, worst first; empty for a clean file
+    mending              for each problem the command that mends it
     """
 
     path: str
+    format: str
     frames: int
     size: int
     decision: str
@@ -57,6 +56,7 @@ class Inspection:
     root_pitch: float | None
     provenance: Mapping[str, str]
     problems: tuple[str, ...]
+    mending: tuple[str, ...]
 
     def to_dict(self) -> dict[str, object]:
         """Plain types only."""
@@ -74,24 +74,33 @@ class Inspection:
             f" seam {self.seam:.2g} median steps, {phase[self.in_phase]}",
         ]
         lines += [f"  {key}: {value}" for key, value in self.provenance.items()]
-        lines += [f"  problem: {problem}" for problem in self.problems] or ["  no problems"]
+        for command in dict.fromkeys(self.mending):
+            lines += [
+                f"  problem: {line}" for line, own in zip(self.problems, self.mending, strict=True) if own == command
+            ]
+            lines.append(f"    mend: {command}")
+        if not self.problems:
+            lines.append("  no problems")
         return "\n".join(lines)
 
 
-def inspect(path: str | os.PathLike[str]) -> Inspection:
-    """Look at a Serum-style WAV. Raises UserError when it cannot be read as a wavetable at all."""
-    file = serum.load(path)
-    own = serum.to_table(file, Path(path).stem)
+def inspect(path: str | os.PathLike[str], size: int | None = None) -> Inspection:
+    """Look at a wavetable file of any format, or a folder of single cycles; `size` overrules a WAV's samples a frame.
+    Raises UserError when it cannot be read as a wavetable at all."""
+    name = Path(path)
+    file = registry.load(name, size)
     frames = file.frames
     peak = float(np.abs(frames).max())
-    level = np.abs(frames).max(1)
-    silent = np.flatnonzero(level <= SILENT * peak) + 1
-    duplicates = np.flatnonzero((frames[1:] == frames[:-1]).all(1)) + 2
-    dc = np.abs(frames.mean(1, dtype=np.float64))
-    seams = seam(frames)
-    in_phase = _in_phase(frames)
+    found = faults(frames)
+    problems = [
+        *_of_level(frames, peak, found),
+        *_of_file(file),
+        *_of_frames(found),
+        *((line, "") for line in file.remarks),
+    ]
     return Inspection(
         path=str(path),
+        format=file.format,
         frames=len(frames),
         size=file.size,
         decision=file.decision,
@@ -100,72 +109,86 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         channels=file.channels,
         encoding=file.encoding,
         chunks=file.chunks,
-        peak_dbfs=float(20 * np.log10(peak)) if peak > 0 else None,
-        dc=float(dc.max()),
-        seam=float(seams.max()),
-        in_phase=in_phase,
-        silent=tuple(int(k) for k in silent),
-        duplicates=tuple(int(k) for k in duplicates),
-        name=own.name,
-        root_pitch=own.root_pitch,
-        provenance=dict(own.provenance),
-        problems=tuple(_problems(file, peak, dc, seams, in_phase, silent.tolist(), duplicates.tolist())),
+        peak_dbfs=20 * float(np.log10(peak)) if peak > 0 else None,
+        dc=float(found.dc.max()),
+        seam=float(found.seams.max()),
+        in_phase=found.in_phase,
+        silent=_numbers(found.silent),
+        duplicates=_numbers(found.duplicates),
+        name=file.name or (name.resolve().name if name.is_dir() else name.stem),
+        root_pitch=file.root_pitch,
+        provenance=dict(file.provenance),
+        problems=tuple(line for line, _ in problems),
+        mending=tuple(_command(name, how) for _, how in problems),
     )
 
 
-def _in_phase(frames: Floats) -> bool | None:
-    known = frames[has_fundamental(frames, HEARD) & (np.abs(frames).max(1) > 0)]
-    if len(known) < 2 or frames.shape[1] < 4:
-        return None
-    first = np.fft.rfft(known)[:, 1]
-    turns = np.angle(first * (first / np.abs(first)).mean().conj()) / (2 * np.pi)
-    return bool(np.abs(turns).max() <= PHASE_LIMIT)
+FIX, REWRITE, AGAIN = "--fix", "", "again"  # convert --fix mends it; convert alone; only another export does
 
 
-def _problems(
-    file: serum.SerumFile,
-    peak: float,
-    dc: np.ndarray[tuple[int], np.dtype[np.float64]],
-    seams: np.ndarray[tuple[int], np.dtype[np.float64]],
-    in_phase: bool | None,
-    silent: list[int],
-    duplicates: list[int],
-) -> list[str]:
-    found = []
+def _command(path: Path, how: str) -> str:
+    if how == AGAIN:
+        return "lost in this file: export it again from its source, quieter"
+    target = f"{path.resolve().name if path.is_dir() else path.stem}-mended.wav"
+    return shlex.join(["make-wavetable", "convert", str(path), target, *([how] if how else [])])
+
+
+def _of_level(frames: Floats, peak: float, found: Faults) -> Iterator[tuple[str, str]]:
     if peak == 0.0:
-        found.append("the whole table is silent")
-    elif silent:
-        found.append(f"silent: {_frames(silent)}")
+        yield "the whole table is silent", AGAIN
+    elif found.silent.any():
+        yield f"silent: {_frames(found.silent)}", FIX
     if peak > 1.0:
-        found.append(f"peaks at {20 * np.log10(peak):+.2f} dBFS: clips in synths that hold 16 bits")
-    if file.size != FRAME_SIZE:
-        found.append(f"{file.size} samples a frame: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says")
+        yield f"peaks at {20 * np.log10(peak):+.2f} dBFS: clips in synths that hold 16 bits", FIX
+    if found.clipped.any():
+        yield f"clipped flat at full scale: {_frames(found.clipped)}", AGAIN
+
+
+def _of_file(file: Loaded) -> Iterator[tuple[str, str]]:
+    if file.size != FRAME_SIZE and file.format != "cycles":
+        yield f"{file.size} samples a frame: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says", REWRITE
     if len(file.frames) > MAX_FRAMES:
-        found.append(f"{len(file.frames)} frames: Serum plays the first {MAX_FRAMES}")
+        yield f"{len(file.frames)} frames: Serum plays the first {MAX_FRAMES}", REWRITE
+    if file.format != "wav":
+        return
     if file.flags is None:
-        found.append("no clm chunk: Serum guesses, Surge plays it as a one-shot")
+        yield "no clm chunk: Serum guesses, Surge plays it as a one-shot", REWRITE
     elif file.flags[1] == "1":
-        found.append("the factory digit is set: Serum presets will not carry this table")
+        yield "the factory digit is set: Serum presets will not carry this table", REWRITE
     if file.flags and "data" in file.chunks and file.chunks.index("clm ") > file.chunks.index("data"):
-        found.append("clm after data: the Deluge never sees it")
-    if file.encoding != "float32" or file.channels != 1:
-        found.append(f"{file.encoding} in {_count(file.channels, 'channel')}: mono float32 is what every synth reads")
-    if (bad := np.flatnonzero(dc > DC_LIMIT) + 1).size:
-        found.append(f"DC offset up to {dc.max():.2g} in {_frames(bad.tolist())}")
-    if (bad := np.flatnonzero(seams > SEAM_LIMIT) + 1).size:
-        found.append(f"the wrap steps up to {seams.max():.0f} times the median step in {_frames(bad.tolist())}")
-    if in_phase is False:
-        found.append("fundamentals out of phase: crossfades between frames cancel")
-    if duplicates:
-        found.append(f"equal to the frame before: {_frames(duplicates)}")
-    return found + list(file.remarks)
+        yield "clm after data: the Deluge never sees it", REWRITE
+    if file.encoding != "float32" or file.channels != 1 or file.extensible:
+        kind = f"{file.encoding} in {_count(file.channels, 'channel')}" + ", EXTENSIBLE" * file.extensible
+        yield f"{kind}: mono float32 is what every synth reads", REWRITE
+
+
+def _of_frames(found: Faults) -> Iterator[tuple[str, str]]:
+    if (found.dc > DC_LIMIT).any():
+        yield f"DC offset up to {found.dc.max():.2g} in {_frames(found.dc > DC_LIMIT)}", FIX
+    if (found.seams > SEAM_LIMIT).any():
+        step = f"the wrap steps up to {found.seams.max():.0f} times the median step"
+        yield f"{step} in {_frames(found.seams > SEAM_LIMIT)}", FIX
+    if found.in_phase is False:
+        yield "fundamentals out of phase: crossfades between frames cancel", FIX
+    if found.duplicates.any():
+        yield f"equal to the frame before: {_frames(found.duplicates)}", FIX
+    if found.images:
+        yield f"stretched from {found.images} samples a frame by {found.stretched}: images above its band", FIX
+    if (found.jumps > JUMP_DB).any():
+        yield f"the level jumps by up to {found.jumps.max():.0f} dB into {_frames(found.jumps > JUMP_DB)}", FIX
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _frames(numbers: list[int]) -> str:
+def _numbers(marked: NDArray[np.bool_]) -> tuple[int, ...]:
+    """From 1."""
+    return tuple(int(k) + 1 for k in np.flatnonzero(marked))
+
+
+def _frames(marked: NDArray[np.bool_]) -> str:
+    numbers = _numbers(marked)
     shown = ", ".join(str(k) for k in numbers[:6])
     return f"frame{'' if len(numbers) == 1 else 's'} {shown}" + (
         f" and {len(numbers) - 6} more" if len(numbers) > 6 else ""

@@ -216,7 +216,7 @@ class TestRead:
             (wav(), "holds no samples"),
             (wav(CLM, (b"data", b"")), "holds no samples"),
             (wav(CLM, (b"data", b"\0" * 400)), "less than one frame"),
-            (wav((b"data", b"\0" * 5000)), "no sign of a wavetable"),
+            (wav((b"data", b"\0" * 40_004)), "no sign of a wavetable"),
             (wav(CLM, (b"data", np.full(2048, np.nan, "<f4").tobytes())), "NaN"),
             (wav(CLM, (b"data", b"\0" * 8192), fmt=struct.pack("<HHIIHH", 2, 1, 44100, 0, 0, 4)), "format 2"),
             (wav(CLM, (b"data", b"\0" * 8192), fmt=struct.pack("<HHIIHH", 3, 0, 44100, 0, 0, 32)), "0 channels"),

@@ -31,6 +31,7 @@ class Loaded:
     flags       the eight digits of a `clm ` chunk, None without one;  chunks  of a RIFF file, in order
     name, root_pitch, provenance   what the file says of itself
     remarks     what was wrong or had to be guessed
+    extensible  a WAV in the form that some readers refuse (format 0xFFFE)
     """
 
     format: str
@@ -45,6 +46,7 @@ class Loaded:
     root_pitch: float | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    extensible: bool = False
 
     @property
     def size(self) -> int:

@@ -57,6 +57,7 @@ def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
         root,
         provenance,
         tuple(remarks),
+        found.bodies["fmt "][:2] == b"\xfe\xff",
     )
 
 

@@ -1,0 +1,151 @@
+"""What can be wrong with the frames of a table, and mending it. Pure functions on frames (n, size), any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from wavetables.formats.common import resize
+from wavetables.shaping import PEAK, align, has_fundamental, normalize, remove_dc, seam, settle_seam
+from wavetables.table import FRAME_SIZE
+
+Mask = NDArray[np.bool_]
+
+SILENT = 1e-4  # of the table's peak
+DC_LIMIT = 1e-3  # of full scale: below, a synth's own filter hides it
+SEAM_LIMIT = 8.0  # median steps: above, the wrap is a click rather than part of the wave
+PHASE_LIMIT = 0.05  # of a cycle from the table's mean fundamental
+HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels without being missed
+JUMP_DB = 12.0  # between neighbours: above, the position knob acts as a volume knob
+FLAT = 4  # equal samples at full scale in a row: a clipped top
+FLAT_SHARE = 0.2  # of a frame at full scale: above, it is a square wave and meant
+
+
+@dataclass(frozen=True, eq=False)
+class Faults:
+    """What is wrong with n frames; arrays are (n,).
+
+    silent, duplicates (of the frame before), clipped (flat tops at full scale)
+    dc          |mean|;  seams  wrap step over median step;  jumps  dB from the frame before, 0 for the first
+    in_phase    fundamentals within a twentieth of a cycle; None where too few frames have one
+    images      samples a frame that the frames were stretched from, 0 where they were not;  stretched  how
+    """
+
+    silent: Mask
+    duplicates: Mask
+    clipped: Mask
+    dc: NDArray[np.float64]
+    seams: NDArray[np.float64]
+    jumps: NDArray[np.float64]
+    in_phase: bool | None
+    images: int
+    stretched: str
+
+
+def faults(frames: Floats) -> Faults:
+    """Measure `frames` (n, size)."""
+    level = np.abs(frames).max(1)
+    silent = level <= SILENT * float(level.max())
+    same = np.zeros(len(frames), dtype=bool)
+    same[1:] = (frames[1:] == frames[:-1]).all(1)
+    images, stretched = _images(frames[~silent])
+    return Faults(
+        silent,
+        same & ~silent,
+        _clipped(frames),
+        np.abs(frames.mean(1, dtype=np.float64)),
+        seam(frames),
+        _jumps(frames, silent),
+        _in_phase(frames),
+        images,
+        stretched,
+    )
+
+
+def mend(frames: Floats) -> Floats:
+    """(m, 2048), m <= n: frames of any size, cleaned only where something is wrong with them: stretched ones
+    band-limited, silent and repeated ones dropped, no DC, fundamentals in phase, seams quiet, level steps of at most
+    12 dB, one gain where a peak passes full scale. A table without faults comes back bit-exact; one wholly silent
+    stays so."""
+    found = faults(frames)
+    if found.images:
+        frames = np.ascontiguousarray(frames[:, :: frames.shape[1] // found.images])
+    frames = resize(frames, FRAME_SIZE)
+    if found.silent.all():
+        return frames
+    frames = frames[~(found.silent | found.duplicates)]
+    if found.in_phase is False:
+        frames = align(frames)
+    if (found.seams > SEAM_LIMIT).any():
+        frames = settle_seam(frames)
+    if (found.jumps > JUMP_DB).any():
+        frames = _levelled(frames)
+    if (np.abs(frames.mean(1, dtype=np.float64)) > DC_LIMIT).any():
+        frames = remove_dc(frames)
+    if float(np.abs(frames).max()) > 1.0:
+        frames = normalize(frames, PEAK)
+    return frames
+
+
+def _in_phase(frames: Floats) -> bool | None:
+    known = frames[has_fundamental(frames, HEARD) & (np.abs(frames).max(1) > 0)]
+    if len(known) < 2 or frames.shape[1] < 4:
+        return None
+    first = np.fft.rfft(known)[:, 1]
+    turns = np.angle(first * (first / np.abs(first)).mean().conj()) / (2 * np.pi)
+    return bool(np.abs(turns).max() <= PHASE_LIMIT)
+
+
+def _clipped(frames: Floats) -> Mask:
+    top = np.abs(frames) >= 0.9999 * max(1.0, float(np.abs(frames).max()))
+    flat = top & (np.roll(frames, 1, axis=1) == frames)
+    runs = flat.copy()
+    for step in range(1, FLAT - 1):
+        runs &= np.roll(flat, step, axis=1)
+    return np.asarray(runs.any(1) & (top.mean(1) < FLAT_SHARE))
+
+
+def _levels(frames: Floats) -> NDArray[np.float64]:
+    return np.asarray(10 * np.log10(np.mean(frames.astype(np.float64) ** 2, axis=1) + 1e-20))
+
+
+def _jumps(frames: Floats, silent: Mask) -> NDArray[np.float64]:
+    heard = np.flatnonzero(~silent)
+    found = np.zeros(len(frames))
+    found[heard[1:]] = np.abs(np.diff(_levels(frames[heard])))
+    return found
+
+
+def _levelled(frames: Floats) -> Floats:
+    """Quiet frames raised until no step between neighbours passes 12 dB: the loud ones, which set the table's level,
+    stay as they are."""
+    level = _levels(frames)
+    place = np.arange(len(level))
+    wanted = (level[None] - JUMP_DB * np.abs(place[:, None] - place[None])).max(1)
+    return np.asarray(frames * 10 ** ((wanted - level)[:, None] / 20), dtype=np.float32)
+
+
+def _images(frames: Floats) -> tuple[int, str]:
+    """(samples a frame, how) of frames that were drawn out from fewer samples by holding them or by straight lines,
+    which leaves images above the band the samples could hold. Waves that step or bend in few places are meant that
+    way."""
+    size = frames.shape[1]
+    for factor in (2, 4, 8, 16):
+        few = size // factor
+        if not len(frames) or size % factor or few < 64:
+            break
+        kept = frames[:, ::factor].astype(np.float64)
+        power = np.sqrt(np.mean(frames.astype(np.float64) ** 2, axis=1)) + 1e-30
+        smooth = np.sqrt(np.mean((resize(kept.astype(np.float32), size) - frames) ** 2, axis=1)) / power
+        share = np.arange(factor) / factor
+        lines = kept[:, :, None] * (1 - share) + np.roll(kept, -1, axis=1)[:, :, None] * share
+        for how, drawn, order in (("holding", np.repeat(kept, factor, axis=1), 1), ("straight lines", lines, 2)):
+            off = np.sqrt(np.mean((drawn.reshape(frames.shape) - frames) ** 2, axis=1)) / power
+            bends = np.abs(np.diff(kept, order, axis=1)) > 1e-4 * power[:, None]
+            if np.mean((smooth > 1e-3) & (off < 0.1 * smooth) & (bends.mean(1) > 0.5)) > 0.5:
+                smaller, _ = _images(np.ascontiguousarray(frames[:, ::factor]))
+                return smaller or few, how
+    return 0, ""
