@@ -11,7 +11,7 @@ import numpy as np
 from nsynth_core import audio
 from nsynth_core.errors import UserError
 from nsynth_core.pitch import describe, follow, note_name, track
-from wavetables.formats import serum
+from wavetables.formats import registry
 from wavetables.shaping import normalize, resample_frames, shape
 from wavetables.slicing import slice_cycles
 from wavetables.table import MAX_FRAMES, Table
@@ -29,15 +29,15 @@ def import_sound(
     pitch   MIDI number where it is known: the track stays within a semitone of it, and no sound is refused as unpitched
     name    of the table; by default the file's
 
-    A WAV that says itself that it is a wavetable is not analysed again: its frames stay as they are (fewer where
-    `frames` asks for fewer; one gain where they clip).
+    A file that says itself that it is a wavetable, in any format, is not analysed again: its frames stay as they are
+    (fewer where `frames` asks for fewer; one gain where they clip).
     Raises UserError: what audio.read and pitch.track refuse, a note shorter than a period, a frame count out of range.
     """
     if frames is not None and not 1 <= frames <= MAX_FRAMES:
         raise UserError(f"{frames} frames; a table has 1..{MAX_FRAMES}")
     source = Path(path)
     facts = {"source": source.name, "program": f"make-wavetable {_version()}"}
-    if serum.is_marked(source):
+    if registry.is_table(source):
         return _kept(source, frames, name, facts)
     sound = audio.read(source)
     try:
@@ -56,7 +56,7 @@ def import_sound(
 
 
 def _kept(source: Path, frames: int | None, name: str | None, facts: dict[str, str]) -> Table:
-    table = serum.read(source)
+    table = registry.read(source)
     cycles = table.frames
     if frames is not None and frames < len(cycles):
         cycles = resample_frames(cycles, frames)

@@ -20,6 +20,7 @@ SEAM_LIMIT = 8.0  # median steps: above, the wrap is a click rather than part of
 PHASE_LIMIT = 0.05  # of a cycle from the table's mean fundamental
 HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels without being missed
 JUMP_DB = 12.0  # between neighbours: above, the position knob acts as a volume knob
+ROUNDING = 3e-4  # of a frame's power: what 16 bits leave of an exact repeat
 FLAT = 4  # equal samples at full scale in a row: a clipped top
 FLAT_SHARE = 0.2  # of a frame at full scale: above, it is a square wave and meant
 
@@ -76,10 +77,11 @@ def mend(frames: Floats) -> Floats:
     frames = resize(frames, FRAME_SIZE)
     if found.silent.all():
         return frames
-    frames = frames[~(found.silent | found.duplicates)]
+    frames = frames[~found.silent]
+    frames = frames[np.concatenate([[True], (frames[1:] != frames[:-1]).any(1)])]
     if found.in_phase is False:
         frames = align(frames)
-    if (found.seams > SEAM_LIMIT).any():
+    if (seam(frames) > SEAM_LIMIT).any():
         frames = settle_seam(frames)
     if (found.jumps > JUMP_DB).any():
         frames = _levelled(frames)
@@ -95,8 +97,10 @@ def _in_phase(frames: Floats) -> bool | None:
     if len(known) < 2 or frames.shape[1] < 4:
         return None
     first = np.fft.rfft(known)[:, 1]
-    turns = np.angle(first * (first / np.abs(first)).mean().conj()) / (2 * np.pi)
-    return bool(np.abs(turns).max() <= PHASE_LIMIT)
+    mean = (first / np.abs(first)).mean()
+    turns = np.angle(first * mean.conj()) / (2 * np.pi)
+    # phases that cancel have no mean to be near to
+    return bool(np.abs(mean) > 0.5 and np.abs(turns).max() <= PHASE_LIMIT)
 
 
 def _clipped(frames: Floats) -> Mask:
@@ -124,7 +128,7 @@ def _levelled(frames: Floats) -> Floats:
     stay as they are."""
     level = _levels(frames)
     place = np.arange(len(level))
-    wanted = (level[None] - JUMP_DB * np.abs(place[:, None] - place[None])).max(1)
+    wanted = (level[None] - (JUMP_DB - 0.5) * np.abs(place[:, None] - place[None])).max(1)
     return np.asarray(frames * 10 ** ((wanted - level)[:, None] / 20), dtype=np.float32)
 
 
@@ -145,7 +149,7 @@ def _images(frames: Floats) -> tuple[int, str]:
         for how, drawn, order in (("holding", np.repeat(kept, factor, axis=1), 1), ("straight lines", lines, 2)):
             off = np.sqrt(np.mean((drawn.reshape(frames.shape) - frames) ** 2, axis=1)) / power
             bends = np.abs(np.diff(kept, order, axis=1)) > 1e-4 * power[:, None]
-            if np.mean((smooth > 1e-3) & (off < 0.1 * smooth) & (bends.mean(1) > 0.5)) > 0.5:
+            if np.mean((smooth > 1e-3) & (off < np.minimum(0.1 * smooth, ROUNDING)) & (bends.mean(1) > 0.5)) > 0.5:
                 smaller, _ = _images(np.ascontiguousarray(frames[:, ::factor]))
                 return smaller or few, how
     return 0, ""

@@ -111,7 +111,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[], list[bytes]
     "sfz": (
         "x.sfz",
         sfz.load,
-        lambda: [b"<control>\ndefault_path=x/\n<region> sample=000.wav key=60\n<region> sample=a.wav"],
+        lambda: [b"<control>\ndefault_path=x/\n<region> sample=000.wav key=60\n<region> sample=000.wav key=61"],
     ),
     "settings": (
         "settings.json",
@@ -170,6 +170,8 @@ def run(reader: str, inputs: int, folder: Path, seed: int = 0) -> int:
     """Feed `inputs` mutations of the reader's seeds to it; how many were tables all the same."""
     name, load, seeds = READERS[reader]
     good, chance, tables = seeds(), random.Random(seed), 0
+    (folder / "x").mkdir(exist_ok=True)  # what an instrument's text may name
+    (folder / "x" / "000.wav").write_bytes(_wav_seeds()[0])
     for _ in range(inputs):
         data = mutated(chance.choice(good), chance)
         try:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli import blend, grid, import_, inspect, model, presets, report
+from wavetables.cli import blend, convert, grid, import_, inspect, model, presets, report
 from wavetables.cli.common import version as program_version
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -51,6 +51,7 @@ for name, command in (
     ("blend", blend.blend),
     ("grid", grid.grid),
     ("inspect", inspect.inspect),
+    ("convert", convert.convert),
     ("presets", presets.presets),
     ("report", report.report),
     ("corpus", model.corpus),

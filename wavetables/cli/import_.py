@@ -16,6 +16,7 @@ from wavetables.cli.common import (
     Json,
     Pitch,
     Quiet,
+    check_choice,
     check_no_source,
     count,
     emit,
@@ -25,7 +26,8 @@ from wavetables.cli.common import (
     say,
 )
 
-SUFFIXES = {".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64"}
+TABLES = {".wt", ".vitaltable", ".vital"}
+SUFFIXES = TABLES | {".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64"}
 
 
 def import_(
@@ -35,36 +37,51 @@ def import_(
     ] = None,
     pitch: Pitch = None,
     frames: Frames = None,
+    formats: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME,...", help="One file for each: serum (default), vital, wt, hive ..."),
+    ] = None,
+    provenance: Annotated[
+        bool, typer.Option("--provenance/--no-provenance", help="Say in the file where it comes from.")
+    ] = True,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Turn recordings into Serum wavetables.
+    """Turn recordings into wavetables.
 
     A SOURCE is a sound file or a folder of them. Its pitch is found, unless it is given, and its cycles become frames.
 
     \b
     make-wavetable import note.wav -o table.wav
     make-wavetable import recordings/ -o tables/ --frames 64
+    make-wavetable import note.wav -o table.wav --format serum,vital,wt
     """
-    jobs = _jobs([Path(source) for source in sources], output)
+    kinds = _kinds(formats, output)
+    jobs = _jobs([Path(source) for source in sources], output, tuple(kinds.values()))
     midi = pitch_of(pitch)
     results: list[dict[str, object]] = []
 
     def one(job: tuple[Path, Path]) -> None:
         source, target = job
-        check_no_source(target, [source])
-        check_free(target, force)
-        from wavetables.formats import serum
+        targets = {kind: target.with_suffix(suffix) for kind, suffix in kinds.items()}
+        for each in targets.values():
+            check_no_source(each, [source])
+            check_free(each, force)
+        from wavetables.formats import registry
         from wavetables.importing import import_sound
+        from wavetables.table import Table
 
         table = import_sound(source, midi, frames)
-        serum.write(target, table, force)
+        bare = table if provenance else Table(table.frames, table.name)
+        for kind, each in targets.items():
+            registry.write(each, bare, force, kind)
         found = table.provenance.get("pitch", "a wavetable already")
-        cut = "; cut short, what is there is used" if is_cut_short(source) else ""
+        short = source.suffix.lower() not in TABLES and is_cut_short(source)
+        cut = "; cut short, what is there is used" if short else ""
         say(f"{source}: {found}, {count(len(table.frames), 'frame')}{cut}", quiet)
         facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found}
-        results.append({"source": str(source), "output": str(target), **facts})
+        results.extend({"source": str(source), "output": str(each), **facts} for each in targets.values())
 
     code = run_batch(jobs, one, "import", quiet)
     if as_json:
@@ -75,7 +92,23 @@ def import_(
     return code
 
 
-def _jobs(sources: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
+def _kinds(formats: str | None, output: Path | None) -> dict[str, str]:
+    """The suffix of each format that is asked for, or that the output's name asks for. Raises UsageError."""
+    from wavetables.formats import registry
+
+    if formats is None:
+        suffix = output.suffix if output is not None else ""
+        formats = registry.BY_SUFFIX.get(suffix, "serum") if suffix else "serum"
+    kinds: dict[str, str] = {}
+    for name in formats.split(","):
+        suffix = registry.FORMATS[check_choice(name.strip(), tuple(registry.FORMATS), "format")].suffix
+        if suffix in kinds.values():
+            raise UsageError(f"--format {formats}: two of them would be one {suffix} file; make them one by one")
+        kinds[name.strip()] = suffix
+    return kinds
+
+
+def _jobs(sources: list[Path], output: Path | None, suffixes: tuple[str, ...]) -> list[tuple[Path, Path]]:
     """(source, target) of every sound: folders are searched, names that would collide are refused."""
     files: list[tuple[Path, Path]] = []  # and where below the output folder
     for source in sources:
@@ -91,9 +124,10 @@ def _jobs(sources: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
     single = len(files) == 1 and not sources[0].is_dir()
     if single and (output is None or not output.is_dir()):
         source = files[0][0]
-        target = output if output is not None else Path(f"{source.stem}-table.wav")
-        if target.suffix.lower() != ".wav":
-            raise UsageError(f"-o {target}: a Serum table is a .wav file")
+        target = output if output is not None else Path(f"{source.stem}-table{suffixes[0]}")
+        if target.suffix.lower() not in suffixes:
+            what = "a Serum table is a .wav file" if suffixes == (".wav",) else f"end it in {' or '.join(suffixes)}"
+            raise UsageError(f"-o {target}: {what}")
         return [(source, target)]
     if output is None:
         raise UsageError("several sources need -o FOLDER")

@@ -73,7 +73,8 @@ def resize(frames: Floats, size: int) -> Floats:
     if size > before and before % 2 == 0:
         spectrum[:, -1] *= 0.5  # the Nyquist bin stands for both signs
     spectrum[:, (size + 1) // 2 :] = 0.0
-    return np.asarray(np.fft.irfft(spectrum, size) * (size / before), dtype=np.float32)
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, which a table refuses
+        return np.asarray(np.fft.irfft(spectrum, size) * (size / before), dtype=np.float32)
 
 
 def to_int16(frames: Floats) -> NDArray[np.int16]:

@@ -94,6 +94,17 @@ def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
     raise UserError(f"{name}: not a wavetable file ({why}); import it as a sound if it is one")
 
 
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """True when the file says itself that it is a wavetable: a mark in a WAV, `.wt`'s first bytes, or its suffix."""
+    name = Path(path)
+    if name.suffix.lower() in {".wt", ".vitaltable", ".vital", ".sfz"}:
+        return True
+    try:
+        return _head(name).startswith(surge.MAGIC) or wav.is_marked(name)
+    except UserError:
+        return False
+
+
 def _head(name: Path) -> bytes:
     try:
         with name.open("rb") as file:

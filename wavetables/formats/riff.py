@@ -181,7 +181,7 @@ def _decoded(block: NDArray[np.uint8], encoding: str) -> Floats:
     if encoding == "float32":
         return np.ascontiguousarray(block.view("<f4")[:, 0]).astype(np.float32, copy=False)
     if encoding == "float64":
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(block.view("<f8")[:, 0].astype(np.float32))
     if encoding == "uint8":
         return np.asarray((block[:, 0].astype(np.float32) - 128) / 128, dtype=np.float32)
