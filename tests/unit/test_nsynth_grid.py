@@ -135,7 +135,9 @@ class TestPads:
             n = np.arange(3000)
             wave = np.sin(2 * np.pi * (5 + p + 2 * x + 6 * y) * 16 * n / 16_000)
             levels[x, y, p] = Sound(wave[:, None].astype(np.float32), 16_000)
-        grid.write_pad(path, 3, pitches, length, [(*key, sound) for key, sound in reversed(levels.items())])
+        grid.write_pad(
+            path, 3, pitches, length, [(*key, grid.pad_note(sound, length)) for key, sound in reversed(levels.items())]
+        )
         data = np.frombuffer(path.read_bytes(), "<i2").reshape(3, 3, 2, length)
         assert data.size * 2 == 3 * 3 * 2 * length * 2
         for (x, y, p), sound in levels.items():
@@ -144,7 +146,7 @@ class TestPads:
 
     def test_a_missing_note_leaves_no_file(self, tmp_path):
         with pytest.raises(UserError, match="17 of 18 notes are missing"):
-            grid.write_pad(tmp_path / "x.bin", 3, [24, 28], 100, [(0, 0, 0, tone())])
+            grid.write_pad(tmp_path / "x.bin", 3, [24, 28], 100, [(0, 0, 0, grid.pad_note(tone(), 100))])
         assert not list(tmp_path.iterdir())
 
     def test_note(self):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_core.errors import UsageError
+from wavetables.cli import layouts
 from wavetables.cli.common import (
     MAX_SECONDS,
     Detail,
@@ -51,6 +52,9 @@ def grid(
     rate: Annotated[int | None, typer.Option(metavar="HZ", help="Sample rate: 44100, 48000, 88200 or 96000.")] = None,
     notes: Annotated[bool, typer.Option("--notes/--no-notes", help="Write the notes.")] = True,
     tables: Annotated[bool, typer.Option("--tables/--no-tables", help="Write the tables.")] = True,
+    layout: Annotated[
+        str, typer.Option(metavar="NAME", help="folder, m4l (NSynth's Max for Live device), nsynth-super (pads), sfz.")
+    ] = "folder",
     engine: EngineName = "harmonic",
     detail: Detail = 1.0,
     force: Force = False,
@@ -67,10 +71,15 @@ def grid(
     make-wavetable grid grid5 -o out
     make-wavetable grid my.toml -o out --pitches C2,C3 --duration 2
     make-wavetable grid flute.wav choir.wav glass.wav brass.wav -o out --no-notes
+    make-wavetable grid settings.json -o out --layout m4l
     """
     if not (notes or tables):
         raise UsageError("--no-notes and --no-tables together leave nothing to write")
     check_number(detail, 0, 1, "--detail")
+    if check_choice(layout, layouts.LAYOUTS, "layout") != "folder" or _is_settings(what):
+        plan = _plan(what, layout, pitches, duration, rate)
+        _laid_out(context.obj, plan, layout, output, engine, detail, force, quiet, as_json)
+        return
     preset = _narrowed(_preset(what), pitches, duration, rate)
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
@@ -104,6 +113,71 @@ def grid(
         "options": {"detail": detail, "frames": spec.frames, "notes": notes, "tables": tables},
         "seed": NOISE_SEED,
         "sources": list(map(recipe.source, preset.corners, instruments)),
+        "files": written,
+    }
+    with atomic(folder / "manifest.json", force) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if as_json:
+        emit({"output": str(folder), **manifest})
+    else:
+        say(f"{folder}: {len(written)} files", quiet)
+        print(folder)
+
+
+def _is_settings(what: list[str]) -> bool:
+    """True for NSynth's own settings.json."""
+    return len(what) == 1 and what[0].lower().endswith(".json")
+
+
+def _plan(what: list[str], layout: str, pitches: str | None, duration: float | None, rate: int | None) -> layouts.Plan:
+    """What is to be laid out: a preset, sounds, or NSynth's own settings.json."""
+    if not _is_settings(what):
+        return layouts.of_preset(_narrowed(_preset(what), pitches, duration, rate), _name(what))
+    if layout == "folder":
+        raise UsageError(f"{what[0]}: NSynth's settings need --layout m4l, nsynth-super or sfz")
+    only = None if pitches is None else [pitch_of(text) or 0.0 for text in pitches.split(",")]
+    if duration is not None:
+        check_number(duration, 0.1, MAX_SECONDS, "--duration")
+    return layouts.of_settings(Path(what[0]), only, duration)
+
+
+def _laid_out(
+    arguments: Sequence[str],
+    plan: layouts.Plan,
+    layout: str,
+    output: Path | None,
+    engine: str,
+    detail: float,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Render and write a plan in its layout, and a manifest beside it."""
+    folder = output if output is not None else Path(f"{plan.name}-{layout}")
+    check_folder(folder, force)
+    total = layouts.check(plan, layout)
+
+    from nsynth_core.engine import ENGINES, load_engine
+    from nsynth_core.files import atomic
+    from nsynth_core.synthesis import NOISE_SEED
+    from wavetables.cli import recipe
+
+    runner = load_engine(check_choice(engine, ENGINES, "engine"))
+    written: list[dict[str, object]] = []
+    with progress(plan.name, quiet) as update:
+        for path in layouts.write(plan, layout, folder, runner, detail, quiet):
+            written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
+            update(min(len(written), total), total, "")
+    manifest = {
+        "program": f"make-wavetable {version()}",
+        "command": recipe.command(arguments),
+        "layout": layout,
+        "engine": recipe.engine_name(engine, runner),
+        "versions": recipe.versions(),
+        "sounds": [[str(spec) for spec in row] for row in plan.matrix],
+        "pitches": plan.pitches,
+        "points": plan.side,
+        "seed": NOISE_SEED,
         "files": written,
     }
     with atomic(folder / "manifest.json", force) as temporary:

@@ -167,21 +167,21 @@ def write_pad(
     points: int,
     pitches: Sequence[float],
     length: int,
-    notes: Iterable[tuple[int, int, int, Sound]],
+    notes: Iterable[tuple[int, int, int, NDArray[np.int16]]],
     force: bool = False,
 ) -> None:
     """Write a pad of Open NSynth Super: int16 at 16 kHz without a header, `length` samples a note, pitch fastest, then
-    x, then y from the top down. `notes` gives (ix, iy, number of the pitch, sound) of all, in any order.
-    Raises UserError: it exists (unless `force`), a note is missing, an unwritable place."""
+    x, then y from the top down. `notes` gives (ix, iy, number of the pitch, samples from `pad_note`) of all, in any
+    order. Raises UserError: it exists (unless `force`), a note is missing, an unwritable place."""
     count = points * points * len(pitches)
     missing = np.ones(count, dtype=bool)
     with atomic(path, force) as temporary:
         with temporary.open("r+b") as file:
             file.truncate(count * length * 2)
-            for ix, iy, number, sound in notes:
+            for ix, iy, number, samples in notes:
                 row = (iy * points + ix) * len(pitches) + number
                 file.seek(row * length * 2)
-                file.write(pad_note(sound, length).tobytes())
+                file.write(samples.tobytes())
                 missing[row] = False
         if missing.any():
             raise UserError(f"{path}: {int(missing.sum())} of {count} notes are missing")

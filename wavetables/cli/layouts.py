@@ -1,0 +1,249 @@
+"""Grids laid out for players: Max for Live's folder, Open NSynth Super's pads, SFZ instruments."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from nsynth_core.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from nsynth_core.audio import Sound
+    from nsynth_core.blend import Instrument
+    from nsynth_core.engine import Engine
+    from nsynth_core.grid import GridPitch
+    from presets.schema import Preset
+
+LAYOUTS = ("folder", "m4l", "nsynth-super", "sfz")
+MAX_NOTES = 20_000
+MAX_GATHERED = 64  # cells and results that wait in memory
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be laid out.
+
+    matrix      sounds[u][v], u to the right, v downwards, square; of two sounds the columns are alike and `rows` is 1
+    choices     of pads: the sounds of each corner (top left, top right, bottom left, bottom right)
+    resolution  points from one sound to the next
+    length      samples a note at 16 kHz;  rate  of notes that are not 16 kHz
+    """
+
+    name: str
+    matrix: tuple[tuple[str | Path, ...], ...]
+    choices: tuple[tuple[str | Path, ...], ...]
+    resolution: int
+    pitches: tuple[float, ...]
+    length: int
+    rate: int
+    weights: str
+    rows: int
+
+    @property
+    def side(self) -> int:
+        """Points a side."""
+        return (self.resolution - 1) * (len(self.matrix) - 1) + 1
+
+
+def of_preset(preset: Preset, name: str) -> Plan:
+    """The plan of a preset with two or four corners."""
+    four = len(preset.corners) == 4
+    a, b, c, d = preset.corners if four else (*preset.corners, *preset.corners)
+    choices = tuple((each,) for each in (a, b, c, d))
+    length = round(preset.seconds * 16_000)
+    rows = preset.mixes if four else 1
+    matrix = ((a, c), (b, d))
+    return Plan(name, matrix, choices, preset.mixes, preset.pitches, length, preset.rate, preset.weights, rows)
+
+
+def of_settings(path: Path, pitches: Sequence[float] | None, seconds: float | None) -> Plan:
+    """The plan of NSynth's own settings.json, its sounds taken from audio_input/ beside it. Raises UserError."""
+    from wavetables.formats import nsynth_grid
+
+    found = nsynth_grid.read_settings(path)
+    places = {name: _sound(path.parent, name) for name in {*itertools.chain(*found.matrix, *found.choices)}}
+    matrix = [[places[name] for name in (row if found.downwards else reversed(row))] for row in found.matrix]
+    (a, *_, c), (b, *_, d) = matrix[0], matrix[-1]
+    choices = tuple(tuple(places[name] for name in names) for names in found.choices) or ((a,), (b,), (c,), (d,))
+    length = found.length if seconds is None else round(seconds * 16_000)
+    wanted = tuple(pitches) if pitches is not None else found.pitches
+    rows = found.side
+    return Plan(
+        found.name, tuple(map(tuple, matrix)), choices, found.resolution, wanted, length, 48_000, "nsynth", rows
+    )
+
+
+def _sound(folder: Path, name: str) -> str | Path:
+    import presets
+
+    for place in (folder / "audio_input" / name, folder / name):
+        if place.is_dir():
+            return place
+    for place in (folder / "audio_input", folder):
+        if place.is_dir() and any(place.glob(f"{name}_*.wav")):
+            return place / f"{name}_*.wav"
+    if name in {entry.name for entry in presets.instruments()}:
+        return name
+    raise UserError(f"{folder / 'audio_input'}: no {name}_PITCH.wav there, and no built-in instrument has that name")
+
+
+def load(spec: str | Path, engine: Engine, quiet: bool) -> Instrument:
+    """The instrument of a sound of a plan. Raises UserError."""
+    from wavetables.cli.common import load_instrument
+
+    if not isinstance(spec, Path) or "*" not in spec.name:
+        return load_instrument(spec, engine, quiet=quiet)
+    from functools import cache
+
+    from nsynth_core import audio, blend
+    from nsynth_core.embedding import Embedding
+    from nsynth_core.notes import pitch_in_name
+
+    found = {
+        pitch: path for path in sorted(spec.parent.glob(spec.name)) if (pitch := pitch_in_name(path.stem)) is not None
+    }
+    if not found:
+        raise UserError(f"{spec}: no file there ends in its pitch (NAME_60.wav)")
+    pitches = tuple(sorted(found))
+
+    @cache
+    def embedding(index: int) -> Embedding:
+        return blend.embed(audio.read(found[pitches[index]]), engine, pitches[index])[0]
+
+    return blend.Instrument(spec.name.removesuffix("_*.wav"), pitches, embedding)
+
+
+def check(plan: Plan, layout: str) -> int:
+    """How many files the layout makes. Raises UsageError, UserError: what it cannot hold."""
+    from wavetables.formats import nsynth_grid
+
+    if layout == "sfz":
+        return plan.side * plan.rows
+    nsynth_grid.evenly_spaced(plan.pitches)
+    if plan.rows == 1:
+        raise UsageError(f"--layout {layout} needs four corners")
+    if layout == "nsynth-super" and len(plan.matrix) > 2:
+        raise UsageError("--layout nsynth-super lies between four corners; for a larger matrix use --layout m4l")
+    pads = 1
+    for names in plan.choices if layout == "nsynth-super" else ():
+        pads *= len(names)
+    notes = plan.side**2 * len(plan.pitches) * pads
+    if notes > MAX_NOTES:
+        raise UserError(f"{notes} notes; at most {MAX_NOTES} are rendered at once: fewer sounds or --pitches")
+    return pads if layout == "nsynth-super" else notes
+
+
+def write(plan: Plan, layout: str, folder: Path, engine: Engine, detail: float, quiet: bool) -> Iterator[Path]:
+    """Render the plan and write it in the layout; yields every sound file as it is there."""
+    writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": _sfz}
+    known: dict[str | Path, Instrument] = {}
+    for spec in itertools.chain(*plan.matrix, *plan.choices):
+        if spec not in known:
+            known[spec] = load(spec, engine, quiet)
+    yield from writers[layout](plan, folder, partial(_Lattice, plan, known, engine, detail))
+
+
+class _Lattice:
+    """The notes of a plan: every cell between four neighbours is a grid of its own."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        known: dict[str | Path, Instrument],
+        engine: Engine,
+        detail: float,
+        matrix: tuple[tuple[str | Path, ...], ...],
+        rate: int,
+        seconds: float,
+    ) -> None:
+        self._plan, self._engine = plan, engine
+        self._matrix = [[known[spec] for spec in row] for row in matrix]
+        self._options = (seconds, rate, plan.weights, 64, detail)
+        self._cells: dict[tuple[int, int, float], GridPitch] = {}
+
+    def note(self, ix: int, iy: int, pitch: float) -> Callable[[], Sound]:
+        """What renders the note at a point, iy from the top down. Not to be asked for by several threads at once; what
+        it returns may be called in any."""
+        from nsynth_core.grid import GridSpec, render
+        from wavetables.formats.nsynth_grid import cell
+
+        (u, x), (v, y) = (cell(index, self._plan.resolution, len(self._matrix)) for index in (ix, iy))
+        if (u, v, pitch) not in self._cells:
+            corners = [self._matrix[u][v], self._matrix[u + 1][v], self._matrix[u][v + 1], self._matrix[u + 1][v + 1]]
+            spec = GridSpec(self._plan.resolution, (pitch,), *self._options)
+            if len(self._cells) >= MAX_GATHERED:
+                self._cells.clear()
+            self._cells[u, v, pitch] = next(render(spec, corners, self._engine))
+        return partial(self._cells[u, v, pitch].note, x, y)
+
+
+def _m4l(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator[Path]:
+    from wavetables.formats import nsynth_grid as form
+
+    name, side = form.plain(plan.name).replace("-", "_"), plan.side
+    made = lattice(plan.matrix, form.RATE, plan.length / form.RATE)
+    place, shape = folder / name, (side, len(plan.matrix))
+
+    def jobs() -> Iterator[Callable[[], Path]]:
+        for pitch, iy, ix in itertools.product(plan.pitches, range(side), range(side)):
+            note = made.note(ix, side - 1 - iy, pitch)  # y runs from the bottom up
+            yield lambda note=note, at=(ix, iy), pitch=int(pitch): form.write_grid_note(  # type: ignore[misc]
+                place, name, at, pitch, note(), shape
+            )
+
+    yield from _gathered(jobs())
+    yield form.write_grid_options(place, name, plan.pitches, side, len(plan.matrix))
+
+
+def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator[Path]:
+    from wavetables.cli.common import sound_name
+    from wavetables.formats import nsynth_grid as form
+
+    length, side = min(plan.length, form.PAD_LENGTH), plan.resolution
+    names = {spec: form.plain(sound_name(str(spec)).removesuffix("_*")) for spec in itertools.chain(*plan.choices)}
+    for a, b, c, d in itertools.product(*plan.choices):
+        made = lattice(((a, c), (b, d)), form.RATE, length / form.RATE)
+        points = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
+
+        def rows(made: _Lattice = made) -> Iterator[Callable[[], object]]:
+            for number, iy, ix in points:  # noqa: B023
+                note = made.note(ix, iy, plan.pitches[number])
+                yield lambda note=note: form.pad_note(note(), length)  # type: ignore[misc]
+
+        path = folder / "pads" / form.pad_name([names[each] for each in (a, b, c, d)])
+        both = zip(points, _gathered(rows()), strict=True)
+        form.write_pad(path, side, plan.pitches, length, ((ix, iy, n, row) for (n, iy, ix), row in both), force=True)  # type: ignore[misc]
+        yield path
+    corners = [[names[spec] for spec in choice] for choice in plan.choices]
+    form.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
+
+
+def _sfz(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator[Path]:
+    from wavetables.formats import sfz
+
+    made = lattice(plan.matrix, plan.rate, plan.length / 16_000)
+    for iy, ix in itertools.product(range(plan.rows), range(plan.side)):
+        notes = _gathered(made.note(ix, iy, pitch) for pitch in plan.pitches)
+        path = folder / f"x{ix}y{iy}.sfz"
+        sfz.write_notes(path, dict(zip(plan.pitches, notes, strict=True)), force=True)
+        yield path
+
+
+def _gathered(jobs: Iterator[Callable[[], Result]]) -> Iterator[Result]:
+    """The results of `jobs` in order, a few made at once; jobs are fetched one by one, so that few wait in memory."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = [pool.submit(job) for job in itertools.islice(jobs, MAX_GATHERED)]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(job) for job in itertools.islice(jobs, 1)]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
