@@ -12,7 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
-from nsynth_core.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
+from nsynth_core.features import BALANCE_LIMIT_DB, FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
 from nsynth_core.pitch import PitchTrack
 
 WINDOW_SECONDS = 0.024
@@ -23,7 +23,6 @@ HIGHEST_RATE = 48_000  # what lies above TOP_HZ would only fold onto what lies b
 LOWEST_RATE = 44_100  # below it the resampler's roll-off would be heard: it begins at 0.91 of Nyquist
 OVERSAMPLING = 4  # the cubic interpolation errs by 0.4 % at 20 kHz of a 192 kHz grid, by 7 % of a 96 kHz one
 BLOCK_SECONDS = 20.0
-BALANCE_LIMIT_DB = 60.0
 STEREO_SMOOTHING = 9  # frames
 NOISE_SMOOTHING = 9  # frames
 OVERSUBTRACTION, LEAST_GAIN = 1.2, 0.01

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nsynth_core import audio, synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.embedding import Embedding, at_frames, mix, stretch
+from nsynth_core.embedding import Embedding, at_frames, at_level, mix, stretch
 from nsynth_core.engine import Engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import FRAME_RATE, Features
@@ -24,6 +24,7 @@ from nsynth_core.pitch import describe, follow, track
 PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, no note is turned up
 DEFAULT_PITCH = 48.0
 STEADY_DB = 9.0
+MOMENT_DB = -20.0
 FINE_STEPS = 4
 
 
@@ -41,14 +42,20 @@ class Instrument:
     said: tuple[str, ...] = ()
 
     def at(self, pitch: float) -> Embedding:
-        """The embedding nearest to MIDI `pitch`: of the two keys around it, weighted by how near they are."""
+        """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by how near they are.
+
+        Codes blend; what the codes leave out is the nearer key's.
+        """
         place = float(np.interp(pitch, self.pitches, np.arange(len(self.pitches))))
         low = int(place)
         if place - low < 1e-6:
             return self.load(low)
         lower, upper = self.load(low), self.load(low + 1)
         upper = stretch(upper, lower.frames, lower.onset())
-        return mix([lower, upper], [1 - (place - low), place - low])
+        between = mix([lower, upper], [1 - (place - low), place - low])
+        if between.z.shape[1] == 0:
+            return between
+        return replace(between, parts=(lower if place - low < 0.5 else upper).parts)
 
 
 def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Embedding, float, str]:
@@ -184,6 +191,11 @@ def steady_frame(embedding: Embedding) -> float:
     return float(np.argmin(np.where(allowed, calm, np.inf)))
 
 
+def steady_moment(embedding: Embedding) -> Embedding:
+    """The steady frame at MOMENT_DB: all sounds of a table are alike loud, however far they have decayed by then."""
+    return at_level(at_frames(embedding, np.asarray([steady_frame(embedding)])), MOMENT_DB)
+
+
 def blend_frames(
     engine: Engine,
     instruments: Sequence[Instrument],
@@ -198,7 +210,7 @@ def blend_frames(
     `even` takes the weights as a path and re-spaces the frames to equal perceptual steps; the ends stay.
     """
     embeddings, near = _aligned(instruments, pitch, None)
-    moments = [at_frames(e, np.asarray([steady_frame(e)])) for e in embeddings]
+    moments = [steady_moment(embedding) for embedding in embeddings]
     return synthesis.cycles(path_features(engine, moments, weights, midi_to_hz(near), detail, even))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.embedding import Embedding, Part, at_pitch, timing
-from nsynth_core.features import FLOOR_DB, TOP_HZ, Features, hz_to_erb
+from nsynth_core.features import FLOOR_DB, TOP_HZ, Features, balance_of, hz_to_erb, pan_angle
 
 ERB_POINTS = 384
 RANGE_DB = 80.0
@@ -31,7 +31,7 @@ class ClassicalEngine:
             features.f0_hz,
             features.partials_db,
             features.noise_db,
-            features.balance_db,
+            pan_angle(features.balance_db),
             features.correlation,
         )
         below, since = timing(level)
@@ -47,7 +47,7 @@ class ClassicalEngine:
             f0_hz=np.asarray(f0_hz, dtype=np.float32),
             partials_db=np.maximum(partials, FLOOR_DB).astype(np.float32),
             noise_db=np.maximum(noise, FLOOR_DB).astype(np.float32),
-            balance_db=_mean(np.stack([part.balance for part in parts]), weights),
+            balance_db=balance_of(_mean(np.stack([part.pan for part in parts]), weights)),
             correlation=_mean(np.stack([part.correlation for part in parts]), weights),
         )
 

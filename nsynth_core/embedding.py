@@ -22,9 +22,9 @@ ONSET_DB = 30.0
 
 @dataclass(frozen=True)
 class Part:
-    """What the code leaves out, in dB and at the source's own pitch, with the share it has in a blend.
+    """What the code leaves out of a sound at its own pitch, and its share in a blend: levels in dB, `pan` in radians.
 
-    `weight` (T,), `f0_hz` (T,), `partials` (T, K), `noise` (T, B), `balance` (T, B), `correlation` (T, B), float32.
+    `weight` (T,), `f0_hz` (T,), `partials` (T, K), `noise` (T, B), `pan` (T, B), `correlation` (T, B), float32.
     For the harmonic engine these are residuals (features minus what the network decodes); an engine without a network
     keeps the whole features here.
     """
@@ -33,7 +33,7 @@ class Part:
     f0_hz: Floats
     partials: Floats
     noise: Floats
-    balance: Floats
+    pan: Floats
     correlation: Floats
 
 
@@ -63,7 +63,7 @@ class Embedding:
 
 
 CURVES = ("z", "level_db", "below_peak", "since_onset")
-PART_CURVES = ("weight", "partials", "noise", "balance", "correlation")
+PART_CURVES = ("weight", "partials", "noise", "pan", "correlation")
 
 
 def timing(level_db: Floats) -> tuple[Floats, Floats]:
@@ -91,6 +91,15 @@ def at_frames(embedding: Embedding, position: NDArray[np.float64]) -> Embedding:
         parts=tuple(read_part(part) for part in embedding.parts),
         **{name: read(getattr(embedding, name)) for name in CURVES},
     )
+
+
+def at_level(embedding: Embedding, level_db: float) -> Embedding:
+    """A one-frame embedding at another total level."""
+    shift = np.float32(level_db - float(embedding.level_db[0]))
+    parts = embedding.parts
+    if embedding.z.shape[1] == 0:  # without codes the parts are the features themselves, at their own level
+        parts = tuple(replace(part, partials=part.partials + shift, noise=part.noise + shift) for part in parts)
+    return replace(embedding, level_db=embedding.level_db + shift, parts=parts)
 
 
 def stretch(embedding: Embedding, frames: int, onset: int | None = None) -> Embedding:

@@ -13,6 +13,7 @@ FRAME_RATE = 100  # feature frames a second; frame t is centred on t / FRAME_RAT
 TOP_HZ = 20_000.0
 FLOOR_DB = -120.0
 NOISE_BANDS = 24
+BALANCE_LIMIT_DB = 60.0
 
 
 def hz_to_erb(hz: Floats) -> Floats:
@@ -29,6 +30,17 @@ def erb_to_hz(erb: Floats) -> Floats:
 def band_edges() -> Floats:
     """The NOISE_BANDS + 1 edges in Hz, equal steps on the ERB-rate scale from 0 to TOP_HZ."""
     return erb_to_hz(np.linspace(0.0, hz_to_erb(np.float32(TOP_HZ)), NOISE_BANDS + 1)).astype(np.float32)
+
+
+def pan_angle(balance_db: Floats) -> Floats:
+    """Balance as an angle, 0 (left) to pi/2 (right): arctan(right / left), the scale on which pans blend."""
+    return np.asarray(np.arctan(10.0 ** (balance_db / 20)), dtype=np.float32)
+
+
+def balance_of(angle: Floats) -> Floats:
+    """Inverse of pan_angle, dB within +-BALANCE_LIMIT_DB."""
+    edge = float(pan_angle(np.float32(-BALANCE_LIMIT_DB)))
+    return np.asarray(20 * np.log10(np.tan(np.clip(angle, edge, np.pi / 2 - edge))), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from nsynth_core import synthesis
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.blend import Instrument, align, corner_weights, path_features, steady_frame, within_full_scale
-from nsynth_core.embedding import Embedding, at_frames, mix
+from nsynth_core.blend import Instrument, align, corner_weights, path_features, steady_moment, within_full_scale
+from nsynth_core.embedding import Embedding, mix
 from nsynth_core.engine import Engine
 from nsynth_core.notes import midi_to_hz
 
@@ -47,7 +47,7 @@ def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Engine) ->
     """The grid pitch by pitch. Notes and tables are made when they are asked for; safe to ask from several threads."""
     for pitch in spec.pitches:
         embeddings, f0 = align(instruments, pitch, spec.seconds)
-        moments = [at_frames(e, np.asarray([steady_frame(e)])) for e in embeddings]
+        moments = [steady_moment(embedding) for embedding in embeddings]
         yield GridPitch(pitch, _noter(spec, embeddings, f0, engine), _tabler(spec, moments, pitch, engine))
 
 

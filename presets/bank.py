@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import resources
@@ -28,6 +29,7 @@ HELD_SECONDS, VELOCITY = 3.3, 96
 LEVEL_DB = -20.0  # of every note's loudest frame
 LEVEL_STEP_DB = 0.4
 RESIDUAL_STEP_DB = 0.5
+FINE = 30  # pans and correlations are kept in steps of RESIDUAL_STEP_DB / FINE
 PARTIALS = 64
 # where codes are kept: every frame while a note speaks, every fifth after
 KNOTS = np.concatenate([np.arange(0, 30), np.arange(30, FRAMES + 4, 5)]).clip(max=FRAMES - 1)
@@ -43,7 +45,7 @@ def _bank() -> dict[str, NDArray[Any]]:
     try:
         with np.load(path(), allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path()}: the bank of instruments cannot be read ({error}); install make-wavetable again"
         ) from error
@@ -82,7 +84,7 @@ def _embedding(bank: dict[str, NDArray[Any]], row: int, key: int) -> Embedding:
     f0 = np.full(FRAMES, midi_to_hz(KEYS[key]), dtype=np.float32)
     residual = bank["residual"][row, key].astype(np.float32) * RESIDUAL_STEP_DB
     fields = np.split(residual, np.cumsum([PARTIALS, NOISE_BANDS, NOISE_BANDS]))
-    fields[3] = fields[3] / 50
+    fields[2:] = [field / FINE for field in fields[2:]]
     part = Part(np.ones(FRAMES, dtype=np.float32), f0, *(np.broadcast_to(x, (FRAMES, len(x))) for x in fields))
     return Embedding(z, f0, level, *timing(level), (part,))
 
@@ -155,5 +157,5 @@ def _colour(embedding: Embedding) -> NDArray[np.int8]:
     weight /= weight.sum()
     partials = part.partials[:, :PARTIALS]
     partials = np.pad(partials, ((0, 0), (0, PARTIALS - partials.shape[1])))
-    mean = [weight @ x for x in (partials, part.noise, part.balance, part.correlation * 50)]
+    mean = [weight @ x for x in (partials, part.noise, part.pan * FINE, part.correlation * FINE)]
     return np.asarray(np.clip(np.rint(np.concatenate(mean) / RESIDUAL_STEP_DB), -127, 127), dtype=np.int8)

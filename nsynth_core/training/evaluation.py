@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from nsynth_core import synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.blend import Instrument, blend_note, line_weights, path_features, steady_frame, steps
-from nsynth_core.embedding import Embedding, at_frames, at_pitch
+from nsynth_core.blend import Instrument, blend_note, line_weights, path_features, steady_moment, steps
+from nsynth_core.embedding import at_frames, at_pitch
 from nsynth_core.engine import ENGINES, Engine, load_engine
 from nsynth_core.errors import UserError
-from nsynth_core.features import Features, hz_to_erb
+from nsynth_core.features import Features, hz_to_erb, rows
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FIRST_PARTIALS, FLOOR, envelope, envelope_hz, relative
 from nsynth_core.harmonic.runtime import load, weights_folder
 from nsynth_core.metrics import descriptors, level_dip, monotony, partial_error, spectral_distance, step_ratio
@@ -109,11 +109,6 @@ def held_out(seed: int, soundfonts: Path | None, limit: int | None) -> Iterator[
             yield Note(source, midi, sound, features, np.flatnonzero(level > level.max() - LOUD_DB)[::EVERY])
 
 
-def _rows(features: Features, index: NDArray[np.int64]) -> Features:
-    names = ("f0_hz", "partials_db", "noise_db", "balance_db", "correlation")
-    return Features(**{name: getattr(features, name)[index] for name in names})
-
-
 def _relative(features: Features) -> Floats:
     return relative(features.partials_db, features.level_db())
 
@@ -127,17 +122,17 @@ def reconstruction(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any
     for note in notes:
         embedding = engine.encode(note.features)
         decoded = engine.decode(embedding, note.features.f0_hz, detail=0.0)
-        true = _rows(note.features, note.frames)
+        true = rows(note.features, note.frames)
         count = min(decoded.partials_db.shape[1], true.partials_db.shape[1])
-        network.append(spectral_distance(_relative(true)[:, :count], _relative(_rows(decoded, note.frames))[:, :count]))
+        network.append(spectral_distance(_relative(true)[:, :count], _relative(rows(decoded, note.frames))[:, :count]))
         linear.append(spectral_distance(_relative(true)[:, :count], pca.partials(true)[:, :count]))
         family += [note.source.family] * len(note.frames)
         group += [note.source.licence == "MIT"] * len(note.frames)  # the soundfonts
     a, b, kinds = np.concatenate(network), np.concatenate(linear), np.asarray(family)
     recorded = np.asarray(group)
 
-    def mean(rows: NDArray[np.bool_]) -> dict[str, float]:
-        return {"network": float(a[rows].mean()), "pca": float(b[rows].mean())} if rows.any() else {}
+    def mean(chosen: NDArray[np.bool_]) -> dict[str, float]:
+        return {"network": float(a[chosen].mean()), "pca": float(b[chosen].mean())} if chosen.any() else {}
 
     return {
         "network": float(a.mean()),
@@ -161,7 +156,7 @@ def other_octaves(notes: list[Note], engine: Engine) -> dict[str, Any]:
             if midi != low or target is None:
                 continue
             frames = target.frames[target.frames < note.features.frames]
-            true, source = _rows(target.features, frames), _rows(note.features, frames)
+            true, source = rows(target.features, frames), rows(note.features, frames)
             f0 = target.features.f0_hz[frames]
             embedding = at_frames(engine.encode(note.features), frames.astype(np.float64))
             count = true.partials_db.shape[1]
@@ -201,10 +196,7 @@ def blends(notes: list[Note], seed: int) -> dict[str, Any]:
         for a, b in pairs:
             moments = []
             for note in (a, b):
-                embedding = engine.encode(note.features)
-                # equal levels: a dip is then the blend's own
-                embedding = at_frames(embedding, np.asarray([steady_frame(embedding)]))
-                moments.append(_at_level(embedding, -20.0))
+                moments.append(steady_moment(engine.encode(note.features)))
             hz = midi_to_hz(a.midi)
             path = path_features(engine, moments, weights, hz)
             direct = monotony(descriptors(path))
@@ -236,14 +228,6 @@ def between() -> dict[str, Any]:
     better = {knob: min(knobs["crossfade"][knob], knobs["envelope"][knob]) for knob in knobs["crossfade"]}
     ratio = means["harmonic"] / float(np.mean(list(better.values())))
     return means | {"ratio": ratio, "knobs": knobs}
-
-
-def _at_level(embedding: Embedding, level: float) -> Embedding:
-    shift = np.float32(level - float(embedding.level_db[0]))
-    if embedding.z.shape[1]:
-        return replace(embedding, level_db=embedding.level_db + shift)
-    parts = tuple(replace(p, partials=p.partials + shift, noise=p.noise + shift) for p in embedding.parts)
-    return replace(embedding, level_db=embedding.level_db + shift, parts=parts)
 
 
 def ends(notes: list[Note], engine: Engine) -> dict[str, float]:
