@@ -198,3 +198,17 @@ class TestConvert:
             capsys.readouterr()
             assert main(["inspect", target]) == 0
             assert "samples (" in capsys.readouterr().out
+
+
+class TestBlend:
+    def test_a_table_for_any_synth_with_its_origin_or_without(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        for suffix in ("wav", "vitaltable", "wt"):
+            for more, known in ((["--force"], True), (["--force", "--no-provenance"], False)):
+                line = ["blend", "flute", "choir", "--mix", "0:1:4", "-q", "-o", f"x.{suffix}", *more]
+                assert main(line) == 0
+                told = registry.load(f"x.{suffix}").provenance
+                assert ({"sounds", "mix", "pitch", "engine", "licence", "command"} <= set(told)) == known
+                assert bool(told) == known
+        assert main(["blend", "flute", "choir", "--mix", "0:1:4", "-o", "x.flac"]) == 2
+        capsys.readouterr()

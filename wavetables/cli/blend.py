@@ -17,6 +17,7 @@ from wavetables.cli.common import (
     Frames,
     Json,
     Pitch,
+    Provenance,
     Quiet,
     Rate,
     check_choice,
@@ -32,6 +33,8 @@ from wavetables.cli.common import (
     version,
 )
 
+TABLE_SUFFIXES = (".wav", ".vitaltable", ".wt", ".sfz")
+
 
 def blend(
     context: typer.Context,
@@ -43,7 +46,7 @@ def blend(
         str | None,
         typer.Option("--mix", metavar="MIX", help="0.3 gives a note, 0:1:64 a table; X,Y between four sounds."),
     ] = None,
-    table: Annotated[bool, typer.Option("--table", help="Write a Serum table, not a note.")] = False,
+    table: Annotated[bool, typer.Option("--table", help="Write a table, not a note.")] = False,
     frames: Frames = None,
     pitch: Pitch = None,
     engine: EngineName = "harmonic",
@@ -52,6 +55,7 @@ def blend(
         float | None, typer.Option(metavar="SECONDS", help="Length of the note. Default: the first sound's own.")
     ] = None,
     rate: Rate = 48_000,
+    provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -77,9 +81,10 @@ def blend(
     target = output if output is not None else Path()
     if target.is_dir():
         target /= "-".join(map(sound_name, sounds)) + ".wav"
-    if as_table and target.suffix.lower() != ".wav":
-        raise UsageError(f"-o {target}: a Serum table is a .wav file")
-    check_note_suffix(target)
+    if not as_table:
+        check_note_suffix(target)
+    elif target.suffix not in TABLE_SUFFIXES:
+        raise UsageError(f"-o {target}: a Serum table is a .wav file; others end in .vitaltable, .wt or .sfz")
 
     import numpy as np
 
@@ -89,7 +94,7 @@ def blend(
     from nsynth_core.files import check_free
     from nsynth_core.notes import note_name
     from wavetables.cli import recipe
-    from wavetables.formats import serum
+    from wavetables.formats import registry
     from wavetables.shaping import shape
     from wavetables.table import Table
 
@@ -101,6 +106,7 @@ def blend(
     root = midi if midi is not None else moving.pitches[0] if moving else blending.DEFAULT_PITCH
     weights = np.stack([blending.corner_weights(x, y, len(sounds)) for x, y in points])
     told = {
+        **recipe.licence(sounds),
         "sounds": " ".join(map(sound_name, sounds)),
         "mix": position or ("0:1" if as_table else "0.5"),
         "pitch": note_name(root) if midi is not None or moving is None else f"{note_name(root)}, the first recording's",
@@ -110,7 +116,8 @@ def blend(
     if as_table:
         cycles = blending.blend_frames(runner, instruments, weights, pitch=midi, detail=detail, even=True)
         origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
-        serum.write(target, Table(shape(cycles), target.stem, root, origin), force)
+        made = Table(shape(cycles), target.stem, root, origin if provenance else {})
+        registry.write(target, made, force)
         facts |= {"frames": len(cycles), "root_pitch": root}
     else:
         note = blending.blend_note(

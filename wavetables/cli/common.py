@@ -36,6 +36,9 @@ Detail = Annotated[
 Soundfonts = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The folder of the two soundfonts, if not where Debian puts them.")
 ]
+Provenance = Annotated[
+    bool, typer.Option("--provenance/--no-provenance", help="Say in a table's file where it comes from.")
+]
 Frames = Annotated[int | None, typer.Option(min=1, max=256, metavar="N", help="At most so many frames in the table.")]
 
 MAX_SECONDS = 60.0

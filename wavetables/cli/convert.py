@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wavetables.cli.common import Force, Json, Quiet, check_no_source, count, emit, say
+from wavetables.cli.common import Force, Json, Provenance, Quiet, check_no_source, count, emit, say
 
 
 def convert(
@@ -23,9 +23,7 @@ def convert(
         int | None,
         typer.Option(min=2, max=8192, metavar="SAMPLES", help="Samples a frame, where a WAV does not say it."),
     ] = None,
-    provenance: Annotated[
-        bool, typer.Option("--provenance/--no-provenance", help="Keep what the file says of its origin.")
-    ] = True,
+    provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -20,6 +20,7 @@ from wavetables.cli.common import (
     EngineName,
     Force,
     Json,
+    Provenance,
     Quiet,
     check_choice,
     check_folder,
@@ -55,6 +56,7 @@ def grid(
     layout: Annotated[
         str, typer.Option(metavar="NAME", help="folder, m4l (NSynth's Max for Live device), nsynth-super (pads), sfz.")
     ] = "folder",
+    provenance: Provenance = True,
     engine: EngineName = "harmonic",
     detail: Detail = 1.0,
     force: Force = False,
@@ -100,10 +102,11 @@ def grid(
         "preset": name,
         "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
         "engine": recipe.engine_name(engine, runner),
+        **recipe.licence(preset.corners),
     }
     written: list[dict[str, object]] = []
     with progress(name, quiet) as update:
-        for fact in _render(spec, instruments, runner, folder, told, notes, tables, force):
+        for fact in _render(spec, instruments, runner, folder, told, notes, tables, provenance, force):
             written.append(fact)
             update(len(written), total, "")
     manifest = {
@@ -224,6 +227,7 @@ def _render(
     told: Mapping[str, str],
     notes: bool,
     tables: bool,
+    provenance: bool,
     force: bool,
 ) -> Iterator[dict[str, object]]:
     """Render and write every file, a few at a time, and say what it is.
@@ -251,7 +255,7 @@ def _render(
         row = f"row{round(y * side)}"
         path = Path("tables", f"{told['preset']}-{row}_{at.pitch:g}.wav")
         where = {"mix": f"0:1,{y:g}" if len(instruments) == 4 else "0:1", "pitch": note_name(at.pitch)}
-        made = Table(shape(at.table(y)), path.stem, at.pitch, {**told, **where})
+        made = Table(shape(at.table(y)), path.stem, at.pitch, {**told, **where} if provenance else {})
         serum.write(folder / path, made, force)
         facts = {"kind": "table", "pitch": at.pitch, "y": y, "frames": len(made.frames)}
         return {"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}

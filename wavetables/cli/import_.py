@@ -15,6 +15,7 @@ from wavetables.cli.common import (
     Frames,
     Json,
     Pitch,
+    Provenance,
     Quiet,
     check_choice,
     check_no_source,
@@ -41,9 +42,7 @@ def import_(
         str | None,
         typer.Option("--format", metavar="NAME,...", help="One file for each: serum (default), vital, wt, hive ..."),
     ] = None,
-    provenance: Annotated[
-        bool, typer.Option("--provenance/--no-provenance", help="Say in the file where it comes from.")
-    ] = True,
+    provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,

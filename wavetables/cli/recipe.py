@@ -38,6 +38,17 @@ def engine_name(name: str, engine: Engine) -> str:
     return f"{name} {engine.version}"
 
 
+def licence(sounds: Sequence[str | Path]) -> dict[str, str]:
+    """The licences of built-in instruments; empty when one of the sounds is the user's own: only he knows its
+    licence."""
+    import presets
+
+    known = {entry.name: entry.licence for entry in presets.instruments()}
+    if not all(sound in known for sound in sounds):
+        return {}
+    return {"licence": ", ".join(sorted({known[str(sound)] for sound in sounds}))}
+
+
 def versions() -> dict[str, str]:
     """The program, Python and the libraries whose numbers are in the samples."""
     found = {"make-wavetable": version(), "python": platform.python_version()}
