@@ -56,6 +56,7 @@ def play():
             settings["wavetables"][0] = json.loads(text)
             assert synth.load_json(json.dumps(preset))
             loaded[:] = [text]
+            synth.render(21, 1.0, 0.5, 0.5)  # its controls glide from where they stood
         synth.get_controls()["osc_1_wave_frame"].set(float(position))
         return synth.render(21, 1.0, 0.2, 0.2)[0][4 * FRAME_SIZE : 5 * FRAME_SIZE]
 
