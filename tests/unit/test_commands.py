@@ -292,6 +292,11 @@ FIGURES = {
         "harmonic": {"monotone": 0.9, "step": 1.3, "step_even": 1.0, "dip": 0.0},
         "crossfade": {"monotone": 0.95, "step": 3.0, "step_even": 1.2, "dip": 1.0},
     },
+    "between": {
+        **{name: 5.0 + i for i, name in enumerate(("harmonic", "crossfade"))},
+        "ratio": 0.8,
+        "knobs": {name: {"pulse width": 5.0 - i} for i, name in enumerate(("harmonic", "crossfade"))},
+    },
     "ends": {"plain": 0.1, "mix0": 0.1, "mix1": 0.1},
     "speed": {"median": 100.0, "slowest": 50.0},
 }

@@ -56,6 +56,11 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _head("blends of two notes", blends)
     for key, (label, more) in SCORES.items():
         yield _row(label, {name: scores[key] for name, scores in blends.items()}, more)
+    between = found["between"]
+    yield from _head("a patch's knob turned partly, dB", blends, "to the better")
+    yield _row("all knobs", {name: between[name] for name in blends}, False, between["ratio"])
+    for knob in between["knobs"]["harmonic"]:
+        yield _row(f"  {knob}", {name: between["knobs"][name][knob] for name in blends}, False)
     ends = found["ends"]
     yield from _head("ends: median error of the partials, dB", ("no network", "mix 0", "mix 1"))
     yield _row("all", {"no network": ends["plain"], "mix 0": ends["mix0"], "mix 1": ends["mix1"]}, None)
