@@ -87,7 +87,6 @@ def grid(
     check_folder(folder, force)
 
     from nsynth_core.engine import ENGINES, load_engine
-    from nsynth_core.files import atomic
     from nsynth_core.grid import GridSpec
     from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
@@ -118,12 +117,21 @@ def grid(
         "sources": list(map(recipe.source, preset.corners, instruments)),
         "files": written,
     }
+    _conclude(folder, manifest, len(written), force, quiet, as_json)
+
+
+def _conclude(
+    folder: Path, manifest: Mapping[str, object], files: int, force: bool, quiet: bool, as_json: bool
+) -> None:
+    """Write the manifest, last of all, and say what was made."""
+    from nsynth_core.files import atomic
+
     with atomic(folder / "manifest.json", force) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if as_json:
         emit({"output": str(folder), **manifest})
     else:
-        say(f"{folder}: {len(written)} files", quiet)
+        say(f"{folder}: {files} files", quiet)
         print(folder)
 
 
@@ -161,7 +169,6 @@ def _laid_out(
     total = layouts.check(plan, layout)
 
     from nsynth_core.engine import ENGINES, load_engine
-    from nsynth_core.files import atomic
     from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
 
@@ -183,13 +190,7 @@ def _laid_out(
         "seed": NOISE_SEED,
         "files": written,
     }
-    with atomic(folder / "manifest.json", force) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if as_json:
-        emit({"output": str(folder), **manifest})
-    else:
-        say(f"{folder}: {len(written)} files", quiet)
-        print(folder)
+    _conclude(folder, manifest, len(written), force, quiet, as_json)
 
 
 def _preset(what: list[str]) -> Preset:
