@@ -28,7 +28,7 @@ from nsynth_core.training.waves import (
 
 
 def _singer(vowel: str, speaker: int, end: str = "", pace: float = 0.6, **options: float) -> Patch:
-    tract = Tract(formants(vowel, speaker), formants(end or vowel, speaker), pace, 1.1)
+    tract = Tract(formants(vowel, speaker), formants(end or vowel, speaker), glide(0, 1, pace), 1.1)
     settings = {"attack": 0.08, "vibrato": 14.0, "jitter": 4.0, "noise_db": -36.0} | options
     voices = int(settings.pop("voices", 1))
     return Patch(sung(tract), voices=voices, noise=tract.gain, **settings)

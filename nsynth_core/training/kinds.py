@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.training import waves
+from nsynth_core.training import turns, waves
 from nsynth_core.training.designs import DESIGNS
 from nsynth_core.training.synthetic import Complexes, Gain, Note, Partials, Patch, Reals, play, seeded
 from nsynth_core.training.waves import Colour, Path
@@ -165,7 +165,7 @@ def _vowel(rng: Rng, vowel: str) -> Patch:
     start, *rest = vowel.split("-")
     first = someone(start)
     last = someone(rest[0]) if rest else first
-    tract = waves.Tract(first, last, float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.9, 1.9)))
+    tract = waves.Tract(first, last, waves.glide(0, 1, float(rng.uniform(0.3, 1.0))), float(rng.uniform(0.9, 1.9)))
     noise: Gain = tract.gain
     patch = _held(rng, waves.sung(tract, float(rng.uniform(0.5, 0.75)), float(rng.uniform(0.2, 1.2))))
     return replace(
@@ -195,10 +195,11 @@ SUNG = {"a": 7, "e": 6, "i": 6, "o": 6, "u": 6, "ae": 3, "er": 3, "a-i": 2, "o-a
 
 
 def names() -> dict[str, str]:
-    """{name: family} of every closed-form source: the random kinds, the vowels and the designs."""
+    """{name: family} of every closed-form source: the random kinds, the vowels, the designs and the turns."""
     found = {f"{kind}/{n:03d}": family for kind, (family, count, _) in KINDS.items() for n in range(count)}
     found.update({f"vowel/{vowel}-{n:02d}": "voice" for vowel, count in SUNG.items() for n in range(count)})
     found.update({f"design/{name}": family for name, (family, _) in DESIGNS.items()})
+    found.update(dict.fromkeys(turns.names(), turns.FAMILY))
     return found
 
 
@@ -214,6 +215,8 @@ class Instrument:
         if kind == "design":
             return DESIGNS[rest][1]
         rng = seeded(self.seed, self.name)
+        if kind == turns.FAMILY:
+            return turns.patch(self.name, rng)
         return _vowel(rng, rest.rsplit("-", 1)[0]) if kind == "vowel" else KINDS[kind][2](rng)
 
     def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.training import kinds, soundfont, voices
+from nsynth_core.training import kinds, soundfont, turns, voices
 from nsynth_core.training.kinds import Instrument
 from nsynth_core.training.soundfont import Preset
 
@@ -130,12 +130,15 @@ def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
 
 
 def _splits(grouped: list[tuple[str, Source]], seed: int) -> dict[str, str]:
-    """The split of each group: in every family, groups in the order of their hash fill the held-out shares."""
+    """The split of each group: in every family, groups in the order of their hash fill the held-out shares.
+
+    Turns are there to learn from: what a turned knob is judged by is in `sweeps`.
+    """
     groups: dict[str, list[Source]] = {}
     for group, source in grouped:
         groups.setdefault(group, []).append(source)
     split = dict.fromkeys(groups, "train")
-    for family in sorted({source.family for _, source in grouped}):
+    for family in sorted({source.family for _, source in grouped} - {turns.FAMILY}):
         order = sorted((g for g in groups if groups[g][0].family == family), key=lambda g: _hash(f"{seed}/{g}"))
         total = sum(len(groups[group]) for group in order)
         for name, share in HELD_OUT.items():

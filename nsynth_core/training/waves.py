@@ -199,17 +199,17 @@ def formants(vowel: str, speaker: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Tract:
-    """A vocal tract that moves from one set of formants to another with the time constant `pace`."""
+    """A vocal tract whose formants glide, in octaves, from `start` (`way` 0) to `end` (1)."""
 
     start: tuple[float, ...]
     end: tuple[float, ...]
-    pace: float = 0.5
+    way: Path
     bandwidth: float = 1.0  # x BANDWIDTHS
 
     def gain(self, note: Note, hz: Reals) -> Complexes:
         """(T, n) at `hz` (1, n): a cascade of resonances with unity gain at DC (Klatt 1980)."""
-        path = glide(0.0, 1.0, self.pace)(note.t)
-        centres = np.asarray(self.start) * (1 - path) + np.asarray(self.end) * path
+        path = self.way(note.t)
+        centres = np.asarray(self.start) ** (1 - path) * np.asarray(self.end) ** path
         # singers raise the first formant to the fundamental (Sundberg 1987): without it high notes fall silent
         centres[:, 0] = np.maximum(centres[:, 0], note.f0 * 1.05)
         centres[:, 1] = np.maximum(centres[:, 1], centres[:, 0] * 1.15)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nsynth_core.errors import UserError
-from nsynth_core.training import kinds, soundfont, synthetic, voices
+from nsynth_core.training import kinds, soundfont, synthetic, turns, voices
 from nsynth_core.training.sources import NOT_SHIPPED, SAME, SILENT, Source, catalogue, fit, notes, offset, plan
 
 if sys.version_info >= (3, 11):
@@ -66,7 +66,7 @@ def test_whole_presets_are_held_out_of_every_family(sources):
     assert all(len(splits) == 1 for splits in split_of_program.values())
     tested = {source.family for source in sources.values() if source.split == "test"}
     # the ensembles share their recordings: one group, too large to hold out
-    assert {source.family for source in sources.values()} - tested == {"ensemble"}
+    assert {source.family for source in sources.values()} - tested == {"ensemble", "turn"}
 
 
 @complete
@@ -131,7 +131,7 @@ def test_notes_leave_out_silent_keys_and_follow_the_plan(sources):
     assert plan(bass, 0) != plan(bass, 1)
 
 
-@pytest.mark.parametrize("kind", [*kinds.KINDS, "vowel", "design"])
+@pytest.mark.parametrize("kind", [*kinds.KINDS, "vowel", "design", "turn"])
 def test_closed_forms_are_finite_in_tune_and_band_limited(kind):
     name = next(name for name in kinds.names() if name.startswith(kind))
     for midi in (36, 60, 96):
@@ -190,3 +190,16 @@ def test_built_in_instruments_name_sources_that_may_be_shipped(sources):
         assert instrument["licence"] == source.licence != NOT_SHIPPED
         for midi in (36, 84):
             assert np.abs(source.render(midi, 100, RATE, 0.3).samples).max() > 0.02, (instrument["name"], midi)
+
+
+@pytest.mark.parametrize("kind", turns.TURNS)
+def test_a_turn_turns_evenly_from_start_to_end(kind):
+    """The spectrum stands still before the turn and after it, and differs between the two."""
+    name = next(name for name in turns.names() if f"/{kind}-" in name)
+    times = np.asarray([[0.0], [turns.START], [0.75], [1.25], [1.75], [turns.END], [2.5]])
+    steady = synthetic.Note(110.0, 1.0, times, np.arange(1.0, 60)[None])
+    level = np.abs(kinds.Instrument(name).patch().partials(steady))
+    np.testing.assert_allclose(level[[0, -1]], level[[1, -2]], atol=1e-9)
+    moved = np.abs(np.diff(level[1:-1], axis=0)).max(1) / level.max()
+    assert moved.min() > 0.005
+    np.testing.assert_allclose(turns.position(times[1:-1, 0])[2:3], 0.5)
