@@ -10,6 +10,7 @@ import typer
 
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.files import check_free
+from wavetables import SUFFIXES, TABLE_SUFFIXES
 from wavetables.cli.common import (
     Force,
     Frames,
@@ -26,9 +27,6 @@ from wavetables.cli.common import (
     run_batch,
     say,
 )
-
-TABLES = {".wt", ".vitaltable", ".vital"}
-SUFFIXES = TABLES | {".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64"}
 
 
 def import_(
@@ -76,7 +74,7 @@ def import_(
         for kind, each in targets.items():
             registry.write(each, bare, force, kind)
         found = table.provenance.get("pitch", "a wavetable already")
-        short = source.suffix.lower() not in TABLES and is_cut_short(source)
+        short = source.suffix.lower() not in TABLE_SUFFIXES and is_cut_short(source)
         cut = "; cut short, what is there is used" if short else ""
         say(f"{source}: {found}, {count(len(table.frames), 'frame')}{cut}", quiet)
         facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found}
