@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 
 from nsynth_core import audio, synthesis
 from nsynth_core.analysis import analyse
-from nsynth_core.audio import Floats, Sound
+from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.embedding import Embedding, at_frames, at_level, mix, stretch
 from nsynth_core.engine import Engine
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE, Features
 from nsynth_core.harmonic.inputs import envelope, relative
+from nsynth_core.knobs import Knobs, turned
 from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import describe, follow, track
 
@@ -26,13 +28,15 @@ DEFAULT_PITCH = 48.0
 STEADY_DB = 9.0
 MOMENT_DB = -20.0
 FINE_STEPS = 4
+AS_IT_IS = Knobs()
 
 
 @dataclass(frozen=True)
 class Instrument:
     """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
 
-    `moving`: a recording whose own pitch contour is worth keeping. `said`: what was found out about it, line by line.
+    `moving`: a recording whose own pitch contour is worth keeping, and `sound` itself. `said`: what was found out about
+    it, line by line.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Instrument:
     load: Callable[[int], Embedding]
     moving: bool = False
     said: tuple[str, ...] = ()
+    sound: Sound | None = None
 
     def at(self, pitch: float) -> Embedding:
         """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by how near they are.
@@ -81,12 +86,15 @@ def load_instrument(source: str | Path, engine: Engine, pitch: float | None = No
     if path.is_dir():
         return _from_folder(path, engine)
     try:
-        embedding, found, said = embed(audio.read(path), engine, pitch)
+        sound = audio.read(path)
+        embedding, found, said = embed(sound, engine, pitch)
     except UserError as error:
         if str(path) not in str(error):
             error.args = (f"{path}: {error}",)  # the type stays, and what an Unpitched guessed
         raise
-    return Instrument(path.stem, (found,), lambda _: embedding, moving=True, said=(f"{path.name}: {said}",))
+    return Instrument(
+        path.stem, (found,), lambda _: embedding, moving=True, said=(f"{path.name}: {said}",), sound=sound
+    )
 
 
 def _from_folder(folder: Path, engine: Engine) -> Instrument:
@@ -115,31 +123,34 @@ def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:
     return np.stack([1 - m, m], axis=1)
 
 
-def corner_weights(x: float, y: float, corners: int = 4, rule: str = "bilinear") -> Floats:
-    """Weights of the corners (two: left, right; four: top left, top right, bottom left, bottom right) at x (right) and
-    y (down), 0..1.
+def side(corners: int) -> int:
+    """Sounds a side of the square that `corners` of them make: 4 lie 2 x 2, 9 lie 3 x 3; 2 are a line."""
+    return 2 if corners == 2 else math.isqrt(corners)
 
-    "nsynth" is max(0, 1 - distance to the corner), renormalised, as magenta-demos weighs its grids.
+
+def corner_weights(x: float, y: float, corners: int = 4, rule: str = "bilinear") -> Floats:
+    """Weights (corners,) of the sounds around x (right) and y (down), 0..1: two (left, right), or a square of n x n row
+    by row (four: top left, top right, bottom left, bottom right).
+
+    "nsynth" is max(0, 1 - distance to the sound), renormalised, as magenta-demos weighs its grids; the distance between
+    neighbours is 1.
     """
-    places = np.asarray([(0, 0), (1, 0), (0, 1), (1, 1)][:corners], dtype=np.float64)
-    if corners == 2:
-        y = 0.0
-    if rule == "nsynth":
-        weights = np.maximum(0, 1 - np.hypot(places[:, 0] - x, places[:, 1] - y))
-    else:
-        weights = (1 - np.abs(places[:, 0] - x)) * (1 - np.abs(places[:, 1] - y))
+    last = side(corners) - 1
+    places = np.asarray([(i % (last + 1), i // (last + 1)) for i in range(corners)], dtype=np.float64)
+    away = np.abs(places - (x * last, y * last if corners > 2 else 0.0))
+    weights = np.maximum(0, 1 - np.hypot(*away.T)) if rule == "nsynth" else np.maximum(0, 1 - away).prod(1)
     return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
-def _aligned(
-    instruments: Sequence[Instrument], pitch: float | None, seconds: float | None
-) -> tuple[list[Embedding], float]:
-    reference = next((i for i in instruments if i.moving), None) if pitch is None else None
-    near = pitch if pitch is not None else reference.pitches[0] if reference else DEFAULT_PITCH
-    embeddings = [instrument.at(near) for instrument in instruments]
-    leader = embeddings[instruments.index(reference)] if reference else embeddings[0]
-    frames = leader.frames if seconds is None else max(2, round(seconds * FRAME_RATE) + 1)
-    return [stretch(e, frames, leader.onset()) for e in embeddings], near
+def leading(instruments: Sequence[Instrument]) -> int:
+    """Number of the sound whose length, onset and pitch a blend follows: the first recording, else the first."""
+    return next((number for number, each in enumerate(instruments) if each.moving), 0)
+
+
+def root_pitch(instruments: Sequence[Instrument], pitch: float | None) -> float:
+    """The MIDI pitch of a blend: `pitch`, else the leading recording's, else C3."""
+    lead = instruments[leading(instruments)]
+    return pitch if pitch is not None else lead.pitches[0] if lead.moving else DEFAULT_PITCH
 
 
 def align(
@@ -150,11 +161,25 @@ def align(
     Without `pitch` the blend follows the contour of the first recording, or C3 where all are built-in instruments;
     without `seconds` it lasts as long as that recording. Onsets are laid on one another.
     """
-    embeddings, near = _aligned(instruments, pitch, seconds)
-    reference = next((k for k, i in enumerate(instruments) if i.moving), None) if pitch is None else None
-    if reference is not None:
-        return embeddings, embeddings[reference].f0_hz
-    return embeddings, np.full(embeddings[0].frames, midi_to_hz(near), dtype=np.float32)
+    lead, near = leading(instruments), root_pitch(instruments, pitch)
+    embeddings = [instrument.at(near) for instrument in instruments]
+    frames = embeddings[lead].frames if seconds is None else max(2, round(seconds * FRAME_RATE) + 1)
+    stretched = [stretch(embedding, frames, embeddings[lead].onset()) for embedding in embeddings]
+    if pitch is None and instruments[lead].moving:
+        return stretched, stretched[lead].f0_hz
+    return stretched, np.full(frames, midi_to_hz(near), dtype=np.float32)
+
+
+def blended(
+    engine: Engine, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, knobs: Knobs = AS_IT_IS
+) -> Features:
+    """Features (T frames) of embeddings of T frames each at the pitch `f0_hz` (T,). `weights` (embeddings,), or a path
+    (n, embeddings) that the note walks at an even pace; they are >= 0 and sum to 1."""
+    path = np.asarray(weights, dtype=np.float32)
+    if path.ndim == 2:
+        path = _read_path(path, np.linspace(0, len(path) - 1, len(f0_hz)))
+    features = engine.decode(mix(embeddings, list(path.T)), f0_hz, knobs.detail)
+    return turned(features, knobs, None if knobs.envelope is None else embeddings[knobs.envelope].level_db)
 
 
 def blend_note(
@@ -165,12 +190,29 @@ def blend_note(
     pitch: float | None = None,
     seconds: float | None = None,
     rate: int = 48_000,
-    detail: float = 1.0,
+    knobs: Knobs = AS_IT_IS,
+    dry: float = 0.0,
 ) -> Sound:
-    """One blended note, stereo at `rate`. `weights` are >= 0 and sum to 1; `pitch` MIDI, `detail` 0..1."""
+    """One blended note, stereo at `rate`. `weights` as for `blended`; `pitch` MIDI. `dry` >= 0 layers the leading
+    recording under it, times `dry` and sample by sample where it was: then `seconds` must be None."""
     embeddings, f0 = align(instruments, pitch, seconds)
-    features = engine.decode(mix(embeddings, list(weights)), f0, detail)
-    return within_full_scale(synthesis.render(features, rate))
+    note = synthesis.render(blended(engine, embeddings, np.asarray(weights), f0, knobs), rate)
+    original = instruments[leading(instruments)].sound
+    if dry > 0:
+        if original is None or seconds is not None:
+            raise UsageError("only a recording can be layered under its blend, and only at its own length")
+        note = layered(note, original, dry)
+    return within_full_scale(note)
+
+
+def layered(note: Sound, original: Sound, gain: float) -> Sound:
+    """`note` plus `original` times `gain`, both from their first sample on, as long as the longer one."""
+    under = resample(original, note.rate)
+    pair = under.samples if under.channels == 2 else np.repeat(under.mid()[:, None], 2, axis=1)
+    samples = np.zeros((max(len(pair), len(note.samples)), 2), dtype=np.float32)
+    samples[: len(note.samples)] = note.samples
+    samples[: len(pair)] += np.float32(gain) * pair
+    return Sound(samples, note.rate)
 
 
 def within_full_scale(sound: Sound) -> Sound:
@@ -202,30 +244,39 @@ def blend_frames(
     weights: Floats,
     *,
     pitch: float | None = None,
-    detail: float = 1.0,
+    knobs: Knobs = AS_IT_IS,
     even: bool = False,
+    stereo: bool = False,
 ) -> Floats:
-    """Single cycles (n, 2048) for `weights` (n, instruments), each instrument at its steadiest moment.
+    """Single cycles (n, 2048) for `weights` (n, instruments), each instrument at its steadiest moment; with `stereo`
+    those of the left and the right channel, (2, n, 2048).
 
     `even` takes the weights as a path and re-spaces the frames to equal perceptual steps; the ends stay.
     """
-    embeddings, near = _aligned(instruments, pitch, None)
+    embeddings, _ = align(instruments, pitch, None)
     moments = [steady_moment(embedding) for embedding in embeddings]
-    return synthesis.cycles(path_features(engine, moments, weights, midi_to_hz(near), detail, even))
+    features = path_features(engine, moments, weights, midi_to_hz(root_pitch(instruments, pitch)), knobs, even)
+    return synthesis.stereo_cycles(features) if stereo else synthesis.cycles(features)
 
 
 def path_features(
-    engine: Engine, moments: Sequence[Embedding], weights: Floats, f0_hz: float, detail: float = 1.0, even: bool = False
+    engine: Engine,
+    moments: Sequence[Embedding],
+    weights: Floats,
+    f0_hz: float,
+    knobs: Knobs = AS_IT_IS,
+    even: bool = False,
 ) -> Features:
-    """Features whose frames are the blends of one-frame embeddings along `weights` (n, len(moments))."""
+    """Features whose frames are the blends of one-frame embeddings along `weights` (n, len(moments)). The knob
+    `envelope` means nothing here: a table's frames are all alike loud."""
     path = weights
     if even and len(weights) > 2:
         fine = _read_path(weights, np.linspace(0, len(weights) - 1, FINE_STEPS * (len(weights) - 1) + 1))
-        length = np.concatenate([[0.0], np.cumsum(steps(_decode_path(engine, moments, fine, f0_hz, detail)))])
+        length = np.concatenate([[0.0], np.cumsum(steps(_decode_path(engine, moments, fine, f0_hz, knobs)))])
         if length[-1] > 0:
             place = np.interp(np.linspace(0, length[-1], len(weights)), length, np.arange(len(length)))
             path = _read_path(fine, place)
-    return _decode_path(engine, moments, path, f0_hz, detail)
+    return _decode_path(engine, moments, path, f0_hz, knobs)
 
 
 def _read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
@@ -233,10 +284,10 @@ def _read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
     return np.stack([np.interp(place, index, column) for column in path.T], axis=1).astype(np.float32)
 
 
-def _decode_path(engine: Engine, moments: Sequence[Embedding], path: Floats, f0_hz: float, detail: float) -> Features:
+def _decode_path(engine: Engine, moments: Sequence[Embedding], path: Floats, f0_hz: float, knobs: Knobs) -> Features:
     rows = np.zeros(len(path))
-    blended = mix([at_frames(moment, rows) for moment in moments], list(path.T))
-    return engine.decode(blended, np.full(len(path), f0_hz, dtype=np.float32), detail)
+    whole = [at_frames(moment, rows) for moment in moments]
+    return blended(engine, whole, path, np.full(len(path), f0_hz, dtype=np.float32), replace(knobs, envelope=None))
 
 
 def steps(features: Features) -> Floats:

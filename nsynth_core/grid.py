@@ -9,15 +9,27 @@ import numpy as np
 
 from nsynth_core import synthesis
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.blend import Instrument, align, corner_weights, path_features, steady_moment, within_full_scale
-from nsynth_core.embedding import Embedding, mix
+from nsynth_core.blend import (
+    AS_IT_IS,
+    Instrument,
+    align,
+    blended,
+    corner_weights,
+    path_features,
+    side,
+    steady_moment,
+    within_full_scale,
+)
+from nsynth_core.embedding import Embedding
 from nsynth_core.engine import Engine
+from nsynth_core.features import Features
+from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
 
 
 @dataclass(frozen=True)
 class GridSpec:
-    """`mixes` points a side (two corners: one row), MIDI `pitches`, notes of `seconds` at `rate` Hz."""
+    """`mixes` points from one sound to the next, MIDI `pitches`, `seconds` and `rate` of notes, `frames` of tables."""
 
     mixes: int
     pitches: tuple[float, ...]
@@ -25,22 +37,30 @@ class GridSpec:
     rate: int = 48_000
     weights: str = "bilinear"
     frames: int = 64
-    detail: float = 1.0
+    knobs: Knobs = AS_IT_IS
+
+    def side(self, corners: int) -> int:
+        """Points a side between two corners, or a square of n x n: the sounds lie on points."""
+        return (self.mixes - 1) * (side(corners) - 1) + 1
 
     def points(self, corners: int) -> list[tuple[float, float]]:
-        """(x, y) of every mix, row by row, x fastest."""
-        line = np.linspace(0, 1, self.mixes)
-        return [(float(x), float(y)) for y in (line if corners == 4 else [0.0]) for x in line]
+        """(x, y) of every mix, row by row, x fastest; two corners make one row."""
+        line = np.linspace(0, 1, self.side(corners))
+        return [(float(x), float(y)) for y in (line if corners > 2 else [0.0]) for x in line]
 
 
 @dataclass(frozen=True)
 class GridPitch:
-    """One pitch of a grid. `note(x, y)` renders a mix; `table(y)` gives the frames (n, 2048) that walk row y from left
-    to right."""
+    """One pitch of a grid. `note(x, y)` renders a mix; `features(y)` are the frames of the table that walks row y from
+    left to right, for `synthesis.cycles` or `stereo_cycles`."""
 
     pitch: float
     note: Callable[[float, float], Sound]
-    table: Callable[[float], Floats]
+    features: Callable[[float], Features]
+
+    def table(self, y: float) -> Floats:
+        """The single cycles (n, 2048) of row y."""
+        return synthesis.cycles(self.features(y))
 
 
 def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Engine) -> Iterator[GridPitch]:
@@ -53,15 +73,15 @@ def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Engine) ->
 
 def _noter(spec: GridSpec, embeddings: list[Embedding], f0: Floats, engine: Engine) -> Callable[[float, float], Sound]:
     def note(x: float, y: float) -> Sound:
-        blended = mix(embeddings, list(corner_weights(x, y, len(embeddings), spec.weights)))
-        return within_full_scale(synthesis.render(engine.decode(blended, f0, spec.detail), spec.rate))
+        weights = corner_weights(x, y, len(embeddings), spec.weights)
+        return within_full_scale(synthesis.render(blended(engine, embeddings, weights, f0, spec.knobs), spec.rate))
 
     return note
 
 
-def _tabler(spec: GridSpec, moments: list[Embedding], pitch: float, engine: Engine) -> Callable[[float], Floats]:
-    def table(y: float) -> Floats:
+def _tabler(spec: GridSpec, moments: list[Embedding], pitch: float, engine: Engine) -> Callable[[float], Features]:
+    def features(y: float) -> Features:
         path = np.stack([corner_weights(x, y, len(moments), spec.weights) for x in np.linspace(0, 1, spec.frames)])
-        return synthesis.cycles(path_features(engine, moments, path, midi_to_hz(pitch), spec.detail, even=True))
+        return path_features(engine, moments, path, midi_to_hz(pitch), spec.knobs, even=True)
 
-    return table
+    return features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +52,20 @@ def cycles(features: Features, size: int = 2048) -> Floats:
     """One mono cycle of `size` samples a frame, (T, size): every partial below TOP_HZ and size / 2, in sine phase."""
     number = np.arange(1, min(features.partials_db.shape[1], size // 2 - 1) + 1)
     amplitude = _amplitude(features.partials_db[:, : len(number)])
-    amplitude *= number * features.f0_hz[:, None] <= TOP_HZ
-    spectrum = np.zeros((features.frames, size // 2 + 1), dtype=np.complex64)
-    spectrum[:, number] = amplitude * (-0.5j * size)
-    return np.asarray(np.fft.irfft(spectrum, size, axis=1), dtype=np.float32)
+    return _cycles(amplitude * (number * features.f0_hz[:, None] <= TOP_HZ), size)
+
+
+def stereo_cycles(features: Features, size: int = 2048) -> Floats:
+    """The cycles of the left and the right channel, (2, T, size), their partials turned against each other as far as
+    the bands' correlation says: frame by frame of one phase with each other and with all other frames."""
+    return _cycles(stereo_amplitudes(features, TOP_HZ)[..., : size // 2 - 1], size)
+
+
+def _cycles(amplitudes: NDArray[Any], size: int) -> Floats:
+    """Single cycles (..., size) of complex partials (..., K); a real amplitude is a sine's."""
+    spectrum = np.zeros((*amplitudes.shape[:-1], size // 2 + 1), dtype=np.complex64)
+    spectrum[..., 1 : amplitudes.shape[-1] + 1] = amplitudes * (-0.5j * size)
+    return np.asarray(np.fft.irfft(spectrum, size, axis=-1), dtype=np.float32)
 
 
 def stereo_amplitudes(features: Features, top_hz: float) -> NDArray[np.complex64]:
@@ -136,9 +147,7 @@ def _moving(
         span = slice(int(np.ceil(i * rate / FRAME_RATE)), min(length, int(np.ceil(last * rate / FRAME_RATE))))
         if last == frames - 1:
             span = slice(span.start, length)
-        spectrum = np.zeros((2, last - i + 1, size // 2 + 1), dtype=np.complex64)
-        spectrum[..., 1 : partials + 1] = amplitudes[:, i : last + 1] * (-0.5j * size)
-        tables = np.fft.irfft(spectrum, size, axis=2).astype(np.float32)
+        tables = _cycles(amplitudes[:, i : last + 1], size)
         tables = np.concatenate([tables[..., -1:], tables, tables[..., :2]], axis=2)
         row = np.minimum(time[span].astype(np.int64), last - 1)
         fade = (time[span] - row).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from nsynth_core.errors import UsageError, UserError
+from nsynth_core.knobs import RANGES, Knobs, envelope_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +21,7 @@ else:
 MAX_BYTES = 100_000
 MAX_PITCHES = 128
 MAX_NOTES = 10_000
+CORNERS = (2, 4, 9, 16, 25, 36, 49, 64)  # a line, or a square
 MAX_SOUND_SECONDS = 36_000.0  # ten hours: 10 GB of 24-bit 48 kHz stereo
 
 # names that Windows keeps for devices, with any suffix: a pack made on Linux must open there
@@ -26,6 +29,11 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
 
 Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+
+
+def _knob(name: str, default: float, what: str) -> Any:
+    low, high = RANGES[name]
+    return Field(default, ge=low, le=high, strict=False, description=f"{what}, {low:g}..{high:g}")
 
 
 class _Model(BaseModel):
@@ -49,27 +57,45 @@ class _InstrumentFile(_Model):
 class Preset(_Model):
     """A recipe of a grid: corner instruments x mixes x pitches.
 
-    `corners` are built-in instruments or, in a user's file, sounds (a Path each), in the order top-left, top-right,
-    bottom-left, bottom-right; two corners make a line. `pitches` are MIDI numbers, ascending.
+    `corners` are built-in instruments or, in a user's file, sounds (a Path each): two make a line, else they are a
+    square row by row (top-left, top-right, bottom-left, bottom-right). `pitches` are MIDI numbers, ascending.
     """
 
     title: Line = Field(description="one line of text, at most 300 characters")
     why: Line = Field(description="one line that says why it sounds interesting, at most 300 characters")
     corners: tuple[str | Path, ...] = Field(
-        description="2 or 4 instrument names or sounds: top-left, top-right, bottom-left, bottom-right"
+        description="2 or 4 instrument names or sounds (top-left, top-right, bottom-left, bottom-right), or n x n"
     )
-    mixes: int = Field(5, ge=2, le=33, description="a whole number of mix points a side, 2..33")
+    mixes: int = Field(5, ge=2, le=33, description="a whole number of mix points from sound to sound, 2..33")
     pitches: tuple[float, ...] = Field(
         description=f"1..{MAX_PITCHES} MIDI numbers 0..127 or note names, as a list or as {{from, to, step}}"
     )
     seconds: float = Field(4.0, ge=0.1, le=60, strict=False, description="the length of a note, 0.1..60 seconds")
     rate: Literal[44100, 48000, 88200, 96000] = Field(48000, description="44100, 48000, 88200 or 96000 Hz")
     weights: Literal["bilinear", "nsynth"] = Field("bilinear", description='"bilinear" or "nsynth"')
+    detail: float = _knob("detail", 1.0, "how much of what the network misses is kept")
+    brightness: float = _knob("brightness", 0.0, "tilt in dB an octave")
+    noise: float = _knob("noise", 1.0, "factor of the noise")
+    width: float = _knob("width", 1.0, "factor of the stereo width")
+    envelope: str = Field("mix", description='whose level curve: a corner\'s letter ("A" is the first) or "mix"')
+    stereo: Literal["mono", "lr", "ms"] = Field("mono", description='kind of tables: "mono", "lr" or "ms"')
+
+    @property
+    def side(self) -> int:
+        """Columns of the mix plane: the corners lie on points."""
+        between = 1 if len(self.corners) == 2 else math.isqrt(len(self.corners)) - 1
+        return (self.mixes - 1) * between + 1
 
     @property
     def rows(self) -> int:
-        """Rows of the mix plane: as many as columns between four corners, one between two."""
-        return self.mixes if len(self.corners) == 4 else 1
+        """Rows of the mix plane: as many as columns in a square, one between two corners."""
+        return 1 if len(self.corners) == 2 else self.side
+
+    @property
+    def knobs(self) -> Knobs:
+        """The knobs as the renderer takes them."""
+        envelope = envelope_of(self.envelope, len(self.corners))
+        return Knobs(self.detail, self.brightness, self.noise, self.width, envelope)
 
     @property
     def tables(self) -> int:
@@ -79,9 +105,9 @@ class Preset(_Model):
     @property
     def notes(self) -> int:
         """How many notes the grid has."""
-        return self.rows * self.mixes * len(self.pitches)
+        return self.rows * self.side * len(self.pitches)
 
-    @field_validator("seconds", mode="before")
+    @field_validator("seconds", *RANGES, mode="before")
     @classmethod
     def _no_truth_value(cls, value: object) -> object:
         if isinstance(value, (bool, str)):
@@ -93,7 +119,7 @@ class Preset(_Model):
     def _known_corners(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, tuple):  # checked already: TOML has no tuples
             return value
-        if not isinstance(value, list) or len(value) not in (2, 4) or not all(isinstance(each, str) for each in value):
+        if not isinstance(value, list) or len(value) not in CORNERS or not all(isinstance(each, str) for each in value):
             raise ValueError
         return tuple(_corner(each, info.context) for each in value)
 
@@ -103,9 +129,17 @@ class Preset(_Model):
         return value if isinstance(value, tuple) else _pitches(value)
 
     @model_validator(mode="after")
+    def _known_envelope(self) -> Preset:
+        try:
+            envelope_of(self.envelope, len(self.corners))
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @model_validator(mode="after")
     def _not_absurd(self) -> Preset:
         if self.notes > MAX_NOTES:
-            raise ValueError(f"{self.notes} notes (mixes x mixes x pitches); at most {MAX_NOTES} are rendered at once")
+            raise ValueError(f"{self.notes} notes (mixes x pitches); at most {MAX_NOTES} are rendered at once")
         if self.notes * self.seconds > MAX_SOUND_SECONDS:
             hours, most = self.notes * self.seconds / 3600, MAX_SOUND_SECONDS / 3600
             raise ValueError(f"{hours:.0f} hours of sound (notes x seconds); at most {most:.0f} are rendered at once")

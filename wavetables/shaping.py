@@ -126,3 +126,16 @@ def resample_frames(frames: Floats, count: int) -> Floats:
 def shape(frames: Floats, peak: float = PEAK) -> Floats:
     """All of it in order: zero DC, in phase, seam settled, peak at `peak`."""
     return normalize(remove_dc(settle_seam(align(frames))), peak)
+
+
+def shape_pair(pair: Floats, peak: float = PEAK) -> Floats:
+    """Two channels (2, n, width), their frames in phase along the table: as `shape`, but turned and scaled as one, so
+    that played together they are the stereo they were."""
+    frames = pair.reshape(-1, pair.shape[-1])
+    return normalize(remove_dc(settle_seam(frames)), peak).reshape(pair.shape)
+
+
+def mid_side(pair: Floats) -> Floats:
+    """Left and right (2, ...) as mid and side: left is mid + side, right is mid - side."""
+    left, right = pair
+    return np.asarray([(left + right) / 2, (left - right) / 2], dtype=np.float32)

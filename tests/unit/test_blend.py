@@ -10,8 +10,9 @@ from nsynth_core.audio import Sound
 from nsynth_core.blend import Instrument, align, blend_frames, blend_note, corner_weights, embed, line_weights, steps
 from nsynth_core.embedding import at_frames
 from nsynth_core.engine import ENGINES, load_engine
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE
+from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
 
 PLAIN = load_engine("envelope")  # its embedding is the features: every value can be worked out
@@ -68,6 +69,19 @@ def test_weights_sum_to_one_everywhere(rule, corners):
             assert (weights >= 0).all()
 
 
+@pytest.mark.parametrize("rule", ["bilinear", "nsynth"])
+@pytest.mark.parametrize(("corners", "last"), [(9, 2), (16, 3)])
+def test_a_matrix_is_made_of_squares_of_four(rule, corners, last):
+    width = last + 1
+    for u in range(last):
+        for v in range(last):
+            for x, y in ((0, 0), (1, 0), (0.5, 0), (0.25, 0.75), (0.5, 0.5)):
+                weights = corner_weights((u + x) / last, (v + y) / last, corners, rule).reshape(width, width)
+                expected = np.zeros((width, width))
+                expected[v : v + 2, u : u + 2] = corner_weights(x, y, 4, rule).reshape(2, 2)
+                np.testing.assert_allclose(weights, expected, atol=1e-6)
+
+
 def test_two_corners_are_a_line():
     np.testing.assert_allclose(corner_weights(0.3, 0.9, 2), [0.7, 0.3], atol=1e-6)
 
@@ -93,6 +107,8 @@ def test_blend_lasts_as_long_as_the_first_recording(plain):
         embeddings, f0 = align(pair, None, None)
         assert [e.frames for e in embeddings] == [121, 121]
         np.testing.assert_allclose(f0, midi_to_hz(64.3), rtol=1e-5)
+    embeddings, _ = align([bank, voice], 50, None)  # a pitch of its own changes nothing of its length
+    assert [e.frames for e in embeddings] == [121, 121]
     embeddings, f0 = align([bank, voice], 50, 2.5)
     assert [e.frames for e in embeddings] == [251, 251]
     np.testing.assert_allclose(f0, midi_to_hz(50), rtol=1e-5)
@@ -119,6 +135,53 @@ def test_loud_notes_are_turned_down_and_quiet_ones_left():
     loud, quiet = (Sound(np.full((10, 2), level, dtype=np.float32), 48_000) for level in (3.0, 0.5))
     assert np.abs(blend.within_full_scale(loud).samples).max() == pytest.approx(blend.PEAK)
     assert blend.within_full_scale(quiet) is quiet
+
+
+def test_a_note_that_morphs_goes_from_one_to_the_other(plain):
+    hollow, full = (
+        Instrument("x", (48.0,), {0: PLAIN.encode(plain(midi_to_hz(48), 201, db))}.__getitem__)
+        for db in ((-20.0, -60.0, -20.0), (-20.0, -20.0, -20.0))
+    )
+    path = line_weights(np.linspace(0, 1, 5))
+    note = blend_note(PLAIN, [hollow, full], path, seconds=2.0).samples[:, 0].astype(np.float64)
+    for at in (0.25, 0.5, 1.0, 1.5, 1.75):
+        piece = note[round((at - 0.05) * 48_000) : round((at + 0.05) * 48_000)]
+        t = np.arange(len(piece)) / 48_000
+        basis = [f(2 * np.pi * k * midi_to_hz(48) * t) for k in (1, 2, 3) for f in (np.sin, np.cos)]
+        found = np.linalg.lstsq(np.stack(basis, 1), piece, rcond=None)[0]
+        first, second, _ = 20 * np.log10(np.hypot(found[::2], found[1::2]))
+        assert second - first == pytest.approx(-40 + 20 * at, abs=0.5)
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_the_dry_sound_lies_under_the_blend_to_the_sample(saw, tmp_path, rate):
+    audio.write(tmp_path / "lead.wav", saw(220, 0.7233, 44_100))
+    lead = blend.load_instrument(tmp_path / "lead.wav", PLAIN)
+    own = audio.resample(audio.read(tmp_path / "lead.wav"), rate).samples
+    wet, half, full = (blend_note(PLAIN, [lead, lead], [1, 0], rate=rate, dry=dry).samples for dry in (0.0, 0.25, 0.5))
+    for dry, gain in ((half, 0.25), (full, 0.5)):
+        rest = dry.astype(np.float64)
+        rest[: len(own)] -= gain * own
+        np.testing.assert_allclose(rest[: len(wet)], wet, atol=1e-5)
+        assert len(dry) == max(len(own), len(wet))
+    still_sound = Instrument("x", (57.0,), lead.load)
+    for pair, seconds in (([still_sound, still_sound], None), ([lead, lead], 0.5)):
+        with pytest.raises(UsageError, match="recording"):
+            blend_note(PLAIN, pair, [1, 0], seconds=seconds, dry=0.5)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_envelope_of_one_of_two(plain, number):
+    level = np.stack([-20.0 - np.arange(101) / 2, -20.0 - np.abs(np.arange(101) - 50) / 2]).astype(np.float32)
+    pair = []
+    for curve in level:
+        features = plain(midi_to_hz(48), 101, (-20.0, -30.0))
+        features.partials_db[:] += curve[:, None] + 20
+        embedding = PLAIN.encode(features)
+        pair.append(Instrument("x", (48.0,), lambda _, e=embedding: e))
+    embeddings, f0 = align(pair, 48, 1.0)
+    out = blend.blended(PLAIN, embeddings, np.asarray([0.5, 0.5]), f0, Knobs(envelope=number)).level_db()
+    np.testing.assert_allclose(out - out.max(), level[number] - level[number].max(), atol=0.15)
 
 
 def test_embed_says_what_it_found(saw):

@@ -17,7 +17,6 @@ import presets
 from nsynth_core.errors import UsageError
 from wavetables.cli import main, recipe
 from wavetables.cli.common import is_cut_short
-from wavetables.cli.report import best, lines
 
 RATE = 48_000
 PROGRAM = [sys.executable, "-m", "wavetables"]
@@ -171,7 +170,7 @@ def test_a_grid_of_own_sounds_can_be_made_again_from_its_manifest(
         manifest["versions"]
     )
     assert manifest["engine"].startswith("harmonic ")
-    assert manifest["options"]["detail"] == 1
+    assert manifest["recipe"]["detail"] == 1
     assert isinstance(manifest["seed"], int)
     assert [source["sound"] for source in manifest["sources"]] == ["ah.wav", "choir-of-two", "noise.wav@C3", "flute"]
     assert manifest["sources"][0]["sha256"] == {"ah.wav": hashlib.sha256(Path("ah.wav").read_bytes()).hexdigest()}
@@ -194,6 +193,86 @@ def test_a_grid_of_own_sounds_can_be_made_again_from_its_manifest(
         assert (Path("again") / path).read_bytes() == (Path("out") / path).read_bytes(), path
     run("blend ah.wav choir-of-two noise.wav@C3 flute --mix 0.25,0.5 --pitch C3 --duration 0.3 -o one.wav -q")
     assert Path("one.wav").read_bytes() == Path("out/notes/x1y2/x1y2_48.wav").read_bytes()
+
+
+def test_knobs_and_pairs_of_a_grid_are_in_its_manifest(sounds: Path) -> None:
+    line = "grid flute choir celesta clarinet --pitches C3 --duration 0.2 --brightness 3 --noise 0.5 --width 1.5"
+    run(f"{line} --envelope D --weights nsynth --stereo lr -o out -q")
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    told = {"weights": "nsynth", "brightness": 3, "noise": 0.5, "width": 1.5, "envelope": "D", "stereo": "lr"}
+    assert {key: manifest["recipe"][key] for key in told} == told
+    made = [each["path"] for each in manifest["files"] if each["kind"] == "table"]
+    assert made == sorted(path.relative_to("out").as_posix() for path in Path("out/tables").iterdir())
+    assert len(made) == 10
+    assert made[0].endswith("row0-L_48.wav")
+    # a preset file with the same recipe, and blend, give the same bytes
+    keys = {**manifest["recipe"], **told}
+    Path("mine.toml").write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()))
+    run("grid mine.toml -o again -q")
+    for each in manifest["files"]:
+        if each["kind"] == "note":
+            assert (Path("again") / each["path"]).read_bytes() == (Path("out") / each["path"]).read_bytes()
+    run(
+        "blend flute choir celesta clarinet --pitch C3 --duration 0.2 --mix 0.25,0.5 --brightness 3 --noise 0.5 "
+        "--width 1.5 --envelope D --weights nsynth -o one.wav -q"
+    )
+    assert Path("one.wav").read_bytes() == Path("out/notes/x1y2/x1y2_48.wav").read_bytes()
+
+
+@pytest.mark.parametrize(("layout", "files"), [("sfz", 4), ("m4l", 5)])
+def test_knobs_reach_the_layouts(sounds: Path, layout: str, files: int) -> None:
+    Path("p.toml").write_text(
+        'title = "t"\nwhy = "w"\ncorners = ["flute", "choir", "celesta", "harp"]\n'
+        "pitches = [48]\nseconds = 0.2\nmixes = 2\n"
+    )
+    run(f"grid p.toml --layout {layout} -o dull --brightness -6 -q")
+    run(f"grid p.toml --layout {layout} -o bright --brightness 6 -q")
+    dull, bright = (json.loads(Path(name, "manifest.json").read_text()) for name in ("dull", "bright"))
+    assert (dull["knobs"]["brightness"], bright["knobs"]["brightness"]) == (-6, 6)
+    assert len(dull["files"]) == files
+    sounds_of = [
+        sorted(path for path in Path(name).rglob("*") if path.suffix in (".wav", ".mp3")) for name in ("dull", "bright")
+    ]
+    for one, other in zip(*sounds_of, strict=True):
+        assert one.read_bytes() != other.read_bytes()
+
+
+def test_stereo_tables_of_a_blend_make_the_sound_again(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("blend ah.wav choir --mix 0:1:8 --stereo lr -o walk.wav --json")
+    assert json.loads(capsys.readouterr().out)["pair"] == ["walk-L.wav", "walk-R.wav"]
+    run("blend ah.wav choir --mix 0:1:8 --stereo ms -o walk.wav")
+    assert capsys.readouterr().out == "walk-M.wav\nwalk-S.wav\n"
+    left, right, mid, side = (soundfile.read(f"walk-{mark}.wav", dtype="float32")[0] for mark in "LRMS")
+    for found in inspected(capsys, *(Path(f"walk-{mark}.wav") for mark in "LRMS")):
+        assert found["frames"] == 8
+    # each pair is scaled as one
+    gain = float(left @ (mid + side) / (left @ left))
+    for one, other in ((left, mid + side), (right, mid - side)):
+        turned = [np.abs(np.fft.rfft(x.reshape(8, 2048)))[:, 1:100] for x in (gain * one, other)]
+        np.testing.assert_allclose(*turned, rtol=0.05, atol=0.01 * turned[0].max())
+    # mix 0 leans as the recording does: its right channel is 3.1 dB down
+    level = [float((x.reshape(8, 2048)[0].astype(float) ** 2).mean()) for x in (left, right)]
+    assert 10 * np.log10(level[0] / level[1]) == pytest.approx(-20 * np.log10(0.7), abs=0.3)
+    run("blend ah.wav choir --mix 0:1:8 --stereo lr -o walk.wav", 1)
+    assert "--force" in capsys.readouterr().err
+
+
+def test_a_note_that_morphs_and_one_over_its_original(sounds: Path) -> None:
+    run("blend ah.wav oh.flac --mix 0:1 --morph -o morph.wav -q")
+    run("blend ah.wav oh.flac --mix 0 -o first.wav -q")
+    run("blend ah.wav oh.flac --mix 1 -o last.wav -q")
+    morph, first, last = (soundfile.read(f"{name}.wav")[0] for name in ("morph", "first", "last"))
+
+    def likeness(x: np.ndarray, y: np.ndarray) -> float:
+        a, b = (np.abs(np.fft.rfft(each[:, 0] * np.hanning(len(each)))) for each in (x, y))
+        return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+    n = len(morph) // 5
+    assert likeness(morph[:n], first[:n]) > 0.98 > likeness(morph[:n], last[:n])
+    assert likeness(morph[-n:], last[-n:]) > 0.98 > likeness(morph[-n:], first[-n:])
+    run("blend ah.wav oh.flac --mix 1 --dry 0.5 -o dry.wav -q")
+    dry, own = soundfile.read("dry.wav")[0], soundfile.read("ah.wav")[0]
+    np.testing.assert_allclose(dry[: len(own)] - 0.5 * own, last[: len(own)], atol=1e-5)
 
 
 def test_a_mix_of_a_grid_is_an_instrument_again(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -273,50 +352,6 @@ def test_decoders_keep_quiet(sounds: Path) -> None:
     done = subprocess.run([*PROGRAM, "import", "bad.mp3"], capture_output=True, text=True, check=False)
     assert done.stderr.count("\n") == 1, done.stderr
     assert "bad.mp3" in done.stderr
-
-
-# -------------------------------------------------------------------------------------------------------------- report
-FIGURES = {
-    "weights": "abc",
-    "dims": 32,
-    "sources": 2,
-    "notes": 8,
-    "reconstruction": {
-        **{"network": 3.0, "pca": 4.0, "ratio": 0.75, "network_median": 2.0, "pca_median": 3.0},
-        "recordings": {"network": 5.0, "pca": 4.0},
-        "closed_forms": {},
-        "families": {"bell": {"network": 3.0, "pca": 3.001}},
-    },
-    "octaves": {"network": 7.0, "network_bare": 6.0, "number": 8.0, "hertz": 9.0, "mean": 7.5, "ratio": 0.93},
-    "blends": {
-        "harmonic": {"monotone": 0.9, "step": 1.3, "step_even": 1.0, "dip": 0.0},
-        "crossfade": {"monotone": 0.95, "step": 3.0, "step_even": 1.2, "dip": 1.0},
-    },
-    "between": {
-        **{name: 5.0 + i for i, name in enumerate(("harmonic", "crossfade"))},
-        "ratio": 0.8,
-        "knobs": {name: {"pulse width": 5.0 - i} for i, name in enumerate(("harmonic", "crossfade"))},
-    },
-    "ends": {"plain": 0.1, "mix0": 0.1, "mix1": 0.1},
-    "speed": {"median": 100.0, "slowest": 50.0},
-}
-
-
-def test_every_row_of_the_report_names_its_best() -> None:
-    text = list(lines(FIGURES))
-    assert next(line for line in text if line.startswith("  all ")).endswith("best: network")
-    assert next(line for line in text if "recordings" in line).endswith("best: pca")
-    assert next(line for line in text if "bell" in line).endswith("best: network = pca")
-    assert next(line for line in text if "monotone" in line).endswith("best: crossfade")
-    assert next(line for line in text if "dip" in line).endswith("best: harmonic")
-    assert not any("closed forms" in line for line in text)
-    assert max(map(len, text)) <= 132
-
-
-def test_best() -> None:
-    assert best({"a": 1.0, "b": 2.0}, True) == "b"
-    assert best({"a": 1.0, "b": 1.004}, False) == "a = b"
-    assert best({"a": 0.0, "b": 0.1}, False) == "a"
 
 
 # --------------------------------------------------------------------------------------------------------------- train

@@ -10,6 +10,7 @@ import pytest
 from nsynth_core.blend import Instrument
 from nsynth_core.engine import load_engine
 from nsynth_core.grid import GridSpec, render
+from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
 
 PLAIN = load_engine("envelope")
@@ -61,6 +62,31 @@ def test_notes_sit_on_their_mix_and_pitch(corners):
         assert (residual**2).mean() < 1e-3 * (x**2).mean()
         if at.pitch == 60:
             assert 20 * np.log10(second / first) == pytest.approx(-17.5, abs=0.05)
+
+
+def test_a_matrix_has_its_sounds_on_points(corners):
+    assert [GridSpec(5, (60.0,)).side(n) for n in (2, 4, 9, 16)] == [5, 5, 9, 13]
+    nine = [corners[i % 4] for i in range(9)]
+    spec = GridSpec(3, (60.0,), 0.2, frames=5)
+    assert len(spec.points(9)) == 25
+    (at,) = render(spec, nine, PLAIN)
+    row = second_over_first(at.table(0.5))  # sounds 3, 4, 5: -40, 0, -10 dB
+    np.testing.assert_allclose(row[[0, -1]], [-40, -10], atol=0.01)
+    (alone,) = render(spec, [corners[0]] * 2, PLAIN)
+    np.testing.assert_allclose(at.note(0.5, 0.5).samples, alone.note(0, 0).samples, atol=1e-6)
+
+
+def test_knobs_turn_notes_and_tables(corners):
+    (plain_at,) = render(GridSpec(2, (60.0,), 0.3, frames=3), corners, PLAIN)
+    (bright,) = render(GridSpec(2, (60.0,), 0.3, frames=3, knobs=Knobs(brightness=6.0)), corners, PLAIN)
+    change = second_over_first(bright.table(0.0)) - second_over_first(plain_at.table(0.0))
+    np.testing.assert_allclose(change[[0, -1]], 6.0, atol=0.01)
+    for x, y in ((0.0, 0.0), (1.0, 1.0)):
+        x0, x1 = (
+            np.abs(np.fft.rfft(at.note(x, y).samples[2400:9600, 0] * np.hanning(7200))) for at in (plain_at, bright)
+        )
+        first, second = (round(k * midi_to_hz(60) * 7200 / 48_000) for k in (1, 2))
+        assert 20 * np.log10(x1[second] * x0[first] / x1[first] / x0[second]) == pytest.approx(6.0, abs=0.1)
 
 
 def test_two_corners(corners):

@@ -8,6 +8,7 @@ import pytest
 
 import presets
 from nsynth_core.errors import UsageError, UserError
+from nsynth_core.knobs import Knobs
 from presets.schema import MAX_NOTES, check_name
 
 GOOD = {
@@ -90,6 +91,24 @@ def test_a_users_file_works_alike(tmp_path: Path) -> None:
     assert presets.load(str(write(tmp_path, "Mine.TOML"))) == preset
 
 
+def test_knobs_of_a_preset(tmp_path: Path) -> None:
+    assert presets.load("grid5").knobs == Knobs()
+    keys = {"detail": "0.5", "brightness": "-2", "noise": "0", "width": "1.5", "envelope": '"B"', "stereo": '"ms"'}
+    preset = presets.load(write(tmp_path, **keys))
+    assert preset.knobs == Knobs(0.5, -2.0, 0.0, 1.5, 1)
+    assert preset.stereo == "ms"
+    again = presets.changed(preset, envelope="mix", brightness=1.0)
+    assert again.knobs == Knobs(0.5, 1.0, 0.0, 1.5, None)
+
+
+def test_a_matrix_of_sounds(tmp_path: Path) -> None:
+    nine = ["flute", "choir", "celesta", "clarinet", "marimba", "kalimba", "harp", "koto", "sitar"]
+    preset = presets.load(write(tmp_path, corners=str(nine).replace("'", '"'), mixes="3"))
+    assert (preset.side, preset.rows, preset.notes, preset.tables) == (5, 5, 75, 15)
+    with pytest.raises(UsageError, match="n x n"):
+        presets.changed(preset, corners=nine[:3])
+
+
 def test_defaults(tmp_path: Path) -> None:
     preset = presets.load(write(tmp_path, mixes=None, seconds=None, rate=None, weights=None))
     assert (preset.mixes, preset.seconds, preset.rate, preset.weights) == (5, 4.0, 48_000, "bilinear")
@@ -132,6 +151,11 @@ def test_corners_may_be_sounds_beside_the_file(tmp_path: Path) -> None:
         ({"seconds": "true"}, ["seconds", "0.1..60"]),
         ({"rate": "22050"}, ["rate = 22050", "48000"]),
         ({"weights": '"linear"'}, ["weights", "nsynth"]),
+        ({"brightness": "7"}, ["brightness = 7", "-6..6"]),
+        ({"width": "true"}, ["width", "0..2"]),
+        ({"noise": "nan"}, ["noise", "0..4"]),
+        ({"envelope": '"C"'}, ["'C'", "A, B or mix"]),
+        ({"stereo": '"left"'}, ["stereo", "lr"]),
         ({"corners": '["flute"]'}, ["corners", "2 or 4"]),
         ({"corners": '"flute"'}, ["corners", "2 or 4"]),
         ({"corners": '["flute", 3]'}, ["corners", "2 or 4"]),

@@ -127,3 +127,27 @@ def test_some_weak_fundamentals_leave_the_others_in_phase():
     # one timbre: without its fundamental, too, a frame lies on its neighbours
     rest = np.fft.irfft(np.fft.rfft(frames) * (np.arange(FRAME_SIZE // 2 + 1) > 1), FRAME_SIZE)
     assert np.abs(rest - rest[3]).max() < 5e-3
+
+
+def test_a_pair_is_turned_and_scaled_as_one():
+    rng = np.random.default_rng(0)
+    spectrum = np.zeros((2, 5, 1025), dtype=np.complex128)
+    spectrum[..., 1:200] = rng.standard_normal((2, 5, 199)) / np.arange(1, 200)
+    pair = np.fft.irfft(-1j * spectrum).astype(np.float32)
+    made = shaping.shape_pair(pair)
+    assert made.shape == pair.shape
+    assert np.abs(made).max() == pytest.approx(shaping.PEAK, abs=1e-6)
+    assert shaping.seam(made.reshape(-1, 2048)).max() <= 1.0
+    # between the channels nothing has changed: levels and phases of all harmonics
+    before, after = (np.fft.rfft(x)[..., 1:50] for x in (pair, made))
+    np.testing.assert_allclose(after[0] / after[1], before[0] / before[1], rtol=0.05, atol=0.02)
+    np.testing.assert_allclose(np.abs(after) / np.abs(before), np.abs(after[0, 0, 0] / before[0, 0, 0]), rtol=0.05)
+
+
+def test_mid_and_side():
+    pair = np.random.default_rng(0).standard_normal((2, 3, 64)).astype(np.float32)
+    mid, side = shaping.mid_side(pair)
+    np.testing.assert_allclose([mid + side, mid - side], pair, atol=1e-6)
+    assert not shaping.mid_side(pair[[0, 0]])[1].any()
+    silent = shaping.shape_pair(shaping.mid_side(pair[[0, 0]]))[1]
+    assert not silent.any()

@@ -10,7 +10,16 @@ import pytest
 
 from nsynth_core.analysis import analyse
 from nsynth_core.features import FRAME_RATE, TOP_HZ, band_edges
-from nsynth_core.synthesis import BLOCK, FADE_IN, FADE_OUT, channel_gains, cycles, render, stereo_amplitudes
+from nsynth_core.synthesis import (
+    BLOCK,
+    FADE_IN,
+    FADE_OUT,
+    channel_gains,
+    cycles,
+    render,
+    stereo_amplitudes,
+    stereo_cycles,
+)
 
 RATE = 48_000
 EDGES = band_edges()
@@ -193,6 +202,23 @@ def test_cycles_are_the_cycles_heard(plain):
     features = plain(f0=RATE / 240, partials_db=-10 - 20 * np.log10(np.arange(1, 100)))
     heard = render(features, RATE).samples[2400:2640, 0]
     np.testing.assert_allclose(heard, cycles(features, 240)[0], atol=1e-5)
+
+
+def test_stereo_cycles_are_the_cycles_heard(plain):
+    features = plain(f0=46.875, frames=21, partials_db=-20.0 - np.arange(300) / 10, balance_db=4.0, correlation=0.3)
+    pair = stereo_cycles(features)
+    assert pair.shape == (2, 21, 2048)
+    heard = render(features, RATE).samples  # a period is 1024 samples
+    for channel in (0, 1):
+        np.testing.assert_allclose(heard[4096:5120, channel], pair[channel, 4, ::2], atol=2e-4)
+    left, right = pair[:, 4].astype(np.float64)
+    assert db(right) - db(left) == pytest.approx(4.0, abs=0.01)
+    np.testing.assert_array_equal(pair[:, 0], pair[:, 20])
+
+
+def test_stereo_cycles_of_mono_are_the_cycles(plain):
+    features = plain(f0=200.0, frames=3, partials_db=-10.0 - np.arange(150))
+    np.testing.assert_allclose(stereo_cycles(features), np.stack([cycles(features)] * 2), atol=1e-6)
 
 
 def test_cycles_hold_nothing_above_20_khz(plain):

@@ -11,19 +11,27 @@ from nsynth_core.errors import UsageError
 from wavetables.cli import mix
 from wavetables.cli.common import (
     MAX_SECONDS,
+    STEREO,
+    WEIGHTS,
+    Brightness,
     Detail,
     EngineName,
+    Envelope,
     Force,
     Frames,
     Json,
+    Noise,
     Pitch,
     Provenance,
     Quiet,
-    Rate,
+    Stereo,
+    Weights,
+    Width,
     check_choice,
     check_no_source,
     check_note_suffix,
     check_number,
+    check_unused,
     count,
     emit,
     load_instrument,
@@ -33,6 +41,7 @@ from wavetables.cli.common import (
     version,
 )
 
+SQUARES = (2, *(n * n for n in range(2, 9)))  # how many sounds
 TABLE_SUFFIXES = (".wav", ".vitaltable", ".wt", ".sfz")
 
 
@@ -47,14 +56,31 @@ def blend(
         typer.Option("--mix", metavar="MIX", help="0.3 gives a note, 0:1:64 a table; X,Y between four sounds."),
     ] = None,
     table: Annotated[bool, typer.Option("--table", help="Write a table, not a note.")] = False,
+    morph: Annotated[
+        bool, typer.Option("--morph", help="The mix moves along the note: --mix 0:1 goes from the first to the second.")
+    ] = False,
     frames: Frames = None,
+    stereo: Stereo = None,
     pitch: Pitch = None,
     engine: EngineName = "harmonic",
+    weights: Weights = None,
     detail: Detail = 1.0,
-    duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Length of the note. Default: the first sound's own.")
+    brightness: Brightness = None,
+    noise: Noise = None,
+    width: Width = None,
+    envelope: Envelope = None,
+    dry: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1", help="Layer the first recording itself under the blend, in time with it: 1 as loud."
+        ),
     ] = None,
-    rate: Rate = 48_000,
+    duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Length of the note. Default: the first recording's own.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=8000, max=192_000, metavar="HZ", help="Sample rate of the note. Default: 48000.")
+    ] = None,
     provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
@@ -62,22 +88,41 @@ def blend(
 ) -> None:
     """Blend two or four sounds into one note or one table.
 
+    Or a square of 9, 16 ... sounds row by row.
+
     A SOUND is a sound file, a folder of NAME_PITCH.wav files, or a built-in instrument. The pitch of a file is found,
     or given behind its name (thunder.wav@C2). The blend follows the pitch of the first file unless --pitch fixes it.
 
     \b
     make-wavetable blend voice.wav pad.wav --mix 0.3 -o note.wav
     make-wavetable blend voice.wav pad.wav --mix 0:1:64 -o table.wav
+    make-wavetable blend voice.wav pad.wav --mix 0:1 --morph --dry 0.5 -o note.wav
     make-wavetable blend flute choir celesta clarinet --mix 0.5,0.2 --pitch C3 -o note.wav
     """
-    if len(sounds) not in (2, 4):
-        raise UsageError(f"blend takes two sounds or four, not {len(sounds)}")
+    if len(sounds) not in SQUARES:
+        raise UsageError(f"blend takes two sounds, or a square of them (4, 9, 16 ... 64), not {len(sounds)}")
+    rule = check_choice(weights or "bilinear", WEIGHTS, "rule of weights")
+    pair = STEREO[check_choice(stereo or "mono", tuple(STEREO), "kind of stereo")]
     midi = pitch_of(pitch)
-    check_number(detail, 0, 1, "--detail")
     if duration is not None:
         check_number(duration, 0.1, MAX_SECONDS, "--duration")
-    points = mix.points(position, len(sounds), frames, table)
-    as_table = table or len(points) > 1
+    points = mix.points(position, len(sounds), frames, table or morph, morph)
+    as_table = not morph and (table or len(points) > 1)
+    if as_table:
+        of_notes = {"--duration": duration, "--rate": rate, "--noise": noise, "--envelope": envelope, "--dry": dry}
+        check_unused({**of_notes, "--width": width if len(pair) == 1 else None}, "a table of cycles has none")
+    else:
+        check_unused({"--stereo": stereo, "--frames": frames, "--table": table}, "it is for tables, and this is a note")
+    if dry is not None:
+        check_number(dry, 0, 1, "--dry")
+        check_unused({"--duration": duration}, "--dry keeps the recording's own length")
+    from nsynth_core.knobs import RANGES, Knobs, envelope_of
+
+    given = {"brightness": brightness, "noise": noise, "width": width}
+    turned = {"detail": detail, **{name: value for name, value in given.items() if value is not None}}
+    for name, value in turned.items():
+        check_number(value, *RANGES[name], f"--{name}")
+    knobs = Knobs(**turned, envelope=envelope_of(envelope or "mix", len(sounds)))
     target = output if output is not None else Path()
     if target.is_dir():
         target /= "-".join(map(sound_name, sounds)) + ".wav"
@@ -85,6 +130,7 @@ def blend(
         check_note_suffix(target)
     elif target.suffix not in TABLE_SUFFIXES:
         raise UsageError(f"-o {target}: a Serum table is a .wav file; others end in .vitaltable, .wt or .sfz")
+    targets = [target.with_name(target.stem + mark + target.suffix) for mark in pair]
 
     import numpy as np
 
@@ -95,39 +141,54 @@ def blend(
     from nsynth_core.notes import note_name
     from wavetables.cli import recipe
     from wavetables.formats import registry
-    from wavetables.shaping import shape
+    from wavetables.shaping import mid_side, shape, shape_pair
     from wavetables.table import Table
 
-    check_no_source(target, map(Path, sounds))
-    check_free(target, force)
+    for each in targets:
+        check_no_source(each, map(Path, sounds))
+        check_free(each, force)
     runner = load_engine(check_choice(engine, ENGINES, "engine"))
     instruments = [load_instrument(sound, runner, midi, quiet) for sound in sounds]
-    moving = next((each for each in instruments if each.moving), None)
-    root = midi if midi is not None else moving.pitches[0] if moving else blending.DEFAULT_PITCH
-    weights = np.stack([blending.corner_weights(x, y, len(sounds)) for x, y in points])
+    lead = blending.leading(instruments)
+    recording = instruments[lead].moving
+    if dry is not None and not recording:
+        raise UsageError("--dry layers a recording, and all sounds are instruments; leave it out")
+    root = blending.root_pitch(instruments, midi)
+    path = np.stack([blending.corner_weights(x, y, len(sounds), rule) for x, y in points])
     told = {
         **recipe.licence(sounds),
         "sounds": " ".join(map(sound_name, sounds)),
-        "mix": position or ("0:1" if as_table else "0.5"),
-        "pitch": note_name(root) if midi is not None or moving is None else f"{note_name(root)}, the first recording's",
+        "mix": position or ("0.5" if len(points) == 1 else "0:1"),
+        "pitch": f"{note_name(root)}, the first recording's" if midi is None and recording else note_name(root),
         "engine": recipe.engine_name(engine, runner),
     }
-    facts: dict[str, object] = {"output": str(target), "kind": "table" if as_table else "note", **told}
+    facts: dict[str, object] = {"kind": "table" if as_table else "note", **told}
     if as_table:
-        cycles = blending.blend_frames(runner, instruments, weights, pitch=midi, detail=detail, even=True)
+        cycles = blending.blend_frames(
+            runner, instruments, path, pitch=midi, knobs=knobs, even=True, stereo=len(pair) == 2
+        )
         origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
-        made = Table(shape(cycles), target.stem, root, origin if provenance else {})
-        registry.write(target, made, force)
-        facts |= {"frames": len(cycles), "root_pitch": root}
+        shaped = [shape(cycles)] if len(pair) == 1 else shape_pair(mid_side(cycles) if stereo == "ms" else cycles)
+        for each, channel in zip(targets, shaped, strict=True):
+            registry.write(each, Table(channel, each.stem, root, origin if provenance else {}), force)
+        facts |= {"frames": len(points), "root_pitch": root}
     else:
         note = blending.blend_note(
-            runner, instruments, weights[0], pitch=midi, seconds=duration, rate=rate, detail=detail
+            runner,
+            instruments,
+            path if morph else path[0],
+            pitch=midi,
+            seconds=duration,
+            rate=rate or 48_000,
+            knobs=knobs,
+            dry=dry or 0.0,
         )
         audio.write(target, note, force)
         facts |= {"seconds": round(note.seconds, 3), "rate": note.rate, "channels": note.channels}
     if as_json:
-        emit(facts)
+        emit({"output": str(targets[0]), **({"pair": list(map(str, targets))} if len(pair) == 2 else {}), **facts})
     else:
         size = count(len(points), "frame") if as_table else f"{facts['seconds']} s"
         say(f"{facts['kind']} of {size}, mix {told['mix']}, pitch {told['pitch']}, {told['engine']}", quiet)
-        print(target)
+        for each in targets:
+            print(each)

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -30,8 +30,24 @@ Rate = Annotated[int, typer.Option(min=8000, max=192_000, metavar="HZ", help="Sa
 EngineName = Annotated[
     str, typer.Option(metavar="NAME", help="harmonic (the network), crossfade, envelope or transport.")
 ]
-Detail = Annotated[
-    float, typer.Option(metavar="0..1", help="How much of what the network misses is kept: 1 keeps the ends exact.")
+DETAIL_HELP = "How much of what the network misses is kept: 1 keeps the ends exact."
+Detail = Annotated[float, typer.Option(metavar="0..1", help=DETAIL_HELP)]
+Brightness = Annotated[
+    float | None, typer.Option(metavar="DB", help="Tilt of the spectrum, -6..6 dB an octave; above 0 is brighter.")
+]
+Noise = Annotated[
+    float | None, typer.Option(metavar="0..4", help="Breath, bow, consonants: 0 without, 1 as they are, 2 +6 dB.")
+]
+Width = Annotated[float | None, typer.Option(metavar="0..2", help="Stereo width: 0 mono, 1 as it is, 2 +6 dB of side.")]
+Envelope = Annotated[
+    str | None, typer.Option(metavar="A|B|mix", help="Whose attack and level curve: the first sound's (A), ... or mix.")
+]
+Weights = Annotated[
+    str | None, typer.Option(metavar="RULE", help="bilinear, or nsynth (1 - distance to the sound, as NSynth weighs).")
+]
+Stereo = Annotated[
+    str | None,
+    typer.Option(metavar="KIND", help="Tables in pairs of one phase: lr (left, right), ms (mid, side) or mono."),
 ]
 Soundfonts = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The folder of the two soundfonts, if not where Debian puts them.")
@@ -42,6 +58,8 @@ Provenance = Annotated[
 Frames = Annotated[int | None, typer.Option(min=1, max=256, metavar="N", help="At most so many frames in the table.")]
 
 MAX_SECONDS = 60.0
+WEIGHTS = ("bilinear", "nsynth")
+STEREO = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the names of a pair's files end in
 NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
 Item = TypeVar("Item")
@@ -89,6 +107,13 @@ def check_number(value: float, low: float, high: float, option: str) -> float:
     if not low <= value <= high:
         raise UsageError(f"{option} {value:g} is outside {low:g}..{high:g}")
     return value
+
+
+def check_unused(options: Mapping[str, object], why: str) -> None:
+    """Raise UsageError for the first of `options` (name to value) that is given, where it would do nothing."""
+    given = [name for name, value in options.items() if value is not None and value is not False]
+    if given:
+        raise UsageError(f"{given[0]}: {why}; leave it out")
 
 
 def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None, quiet: bool = False) -> Instrument:

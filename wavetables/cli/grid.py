@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nsynth_core.errors import UsageError
 from wavetables.cli import layouts
 from wavetables.cli.common import (
+    DETAIL_HELP,
     MAX_SECONDS,
-    Detail,
+    STEREO,
+    WEIGHTS,
+    Brightness,
     EngineName,
+    Envelope,
     Force,
     Json,
+    Noise,
     Provenance,
     Quiet,
+    Stereo,
+    Weights,
+    Width,
     check_choice,
     check_folder,
     check_number,
+    check_unused,
     emit,
     load_instrument,
     pitch_of,
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
     from nsynth_core.engine import Engine
     from nsynth_core.grid import GridSpec
+    from nsynth_core.knobs import Knobs
     from presets.schema import Preset
 
 
@@ -58,7 +70,13 @@ def grid(
     ] = "folder",
     provenance: Provenance = True,
     engine: EngineName = "harmonic",
-    detail: Detail = 1.0,
+    weights: Weights = None,
+    detail: Annotated[float | None, typer.Option(metavar="0..1", help=DETAIL_HELP)] = None,
+    brightness: Brightness = None,
+    noise: Noise = None,
+    width: Width = None,
+    envelope: Envelope = None,
+    stereo: Stereo = None,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -66,8 +84,9 @@ def grid(
     """Render notes and tables over a pitch x mix grid.
 
     Give a preset, a preset file of your own, or two or four sounds for the corners: top left, top right, bottom left,
-    bottom right. A sound is a file, a folder of NAME_PITCH.wav files, or a built-in instrument; the pitch of a file is
-    found, or given behind its name (thunder.wav@C2). A table's frames walk from its left sound to its right one.
+    bottom right; or a square of 9, 16 ... row by row. A sound is a file, a folder of NAME_PITCH.wav files, or a
+    built-in instrument; the pitch of a file is found, or given behind its name (thunder.wav@C2). A table's frames walk
+    from its left sound to its right one. Options overrule the preset.
 
     \b
     make-wavetable grid grid5 -o out
@@ -77,12 +96,20 @@ def grid(
     """
     if not (notes or tables):
         raise UsageError("--no-notes and --no-tables together leave nothing to write")
-    check_number(detail, 0, 1, "--detail")
+    check_unused({} if tables else {"--stereo": stereo}, "it is for tables, and none are written")
+    check_unused({} if notes else {"--noise": noise, "--envelope": envelope}, "it is for notes, and none are written")
+    if weights is not None:
+        check_choice(weights, WEIGHTS, "rule of weights")
+    if stereo is not None:
+        check_choice(stereo, tuple(STEREO), "kind of stereo")
+    given = {"weights": weights, "detail": detail, "brightness": brightness, "noise": noise, "width": width}
+    changes = {**given, "envelope": envelope, "stereo": stereo, "rate": rate}
     if check_choice(layout, layouts.LAYOUTS, "layout") != "folder" or _is_settings(what):
-        plan = _plan(what, layout, pitches, duration, rate)
-        _laid_out(context.obj, plan, layout, output, engine, detail, force, quiet, as_json)
+        check_unused({"--stereo": stereo}, "a layout has no tables")
+        plan, knobs = _plan(what, layout, pitches, duration, changes)
+        _laid_out(context.obj, plan, layout, output, engine, knobs, force, quiet, as_json)
         return
-    preset = _narrowed(_preset(what), pitches, duration, rate)
+    preset = _narrowed(_preset(what), pitches, duration, changes)
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
 
@@ -92,9 +119,12 @@ def grid(
     from wavetables.cli import recipe
 
     runner = load_engine(check_choice(engine, ENGINES, "engine"))
-    spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, detail=detail)
+    spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, knobs=preset.knobs)
     instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
-    name, total = _name(what), (preset.notes if notes else 0) + (preset.tables if tables else 0)
+    name, total = (
+        _name(what),
+        (preset.notes if notes else 0) + (preset.tables * len(STEREO[preset.stereo]) if tables else 0),
+    )
     told = {
         "program": f"make-wavetable {version()}",
         "command": recipe.command(context.obj),
@@ -105,14 +135,16 @@ def grid(
     }
     written: list[dict[str, object]] = []
     with progress(name, quiet) as update:
-        for fact in _render(spec, instruments, runner, folder, told, notes, tables, provenance, force):
+        for fact in _render(
+            spec, instruments, runner, folder, told, notes, tables and preset.stereo, provenance, force
+        ):
             written.append(fact)
             update(len(written), total, "")
     manifest = {
         **told,
         "versions": recipe.versions(),
         "recipe": {**preset.model_dump(mode="json"), "corners": list(map(str, preset.corners))},
-        "options": {"detail": detail, "frames": spec.frames, "notes": notes, "tables": tables},
+        "options": {"frames": spec.frames, "notes": notes, "tables": tables},
         "seed": NOISE_SEED,
         "sources": list(map(recipe.source, preset.corners, instruments)),
         "files": written,
@@ -140,16 +172,31 @@ def _is_settings(what: list[str]) -> bool:
     return len(what) == 1 and what[0].lower().endswith(".json")
 
 
-def _plan(what: list[str], layout: str, pitches: str | None, duration: float | None, rate: int | None) -> layouts.Plan:
-    """What is to be laid out: a preset, sounds, or NSynth's own settings.json."""
+def _plan(
+    what: list[str], layout: str, pitches: str | None, duration: float | None, changes: Mapping[str, object]
+) -> tuple[layouts.Plan, Knobs]:
+    """What is to be laid out: a preset, sounds, or NSynth's own settings.json; and the knobs."""
     if not _is_settings(what):
-        return layouts.of_preset(_narrowed(_preset(what), pitches, duration, rate), _name(what))
+        preset = _narrowed(_preset(what), pitches, duration, changes)
+        if len(preset.corners) > 4 and preset.knobs.envelope is not None:
+            raise UsageError("--envelope: a layout's cells have four sounds each; leave it out")
+        return layouts.of_preset(preset, _name(what)), preset.knobs
     if layout == "folder":
         raise UsageError(f"{what[0]}: NSynth's settings need --layout m4l, nsynth-super or sfz")
+    check_unused({"--envelope": changes["envelope"]}, "a layout's cells have four sounds each")
     only = None if pitches is None else [pitch_of(text) or 0.0 for text in pitches.split(",")]
     if duration is not None:
         check_number(duration, 0.1, MAX_SECONDS, "--duration")
-    return layouts.of_settings(Path(what[0]), only, duration)
+    import presets
+
+    plan = layouts.of_settings(Path(what[0]), only, duration)
+    knobs = _narrowed(presets.load(presets.DEFAULT), None, None, changes).knobs
+    return replace(plan, **_given(changes, ("weights", "rate"))), knobs
+
+
+def _given(changes: Mapping[str, object], names: Sequence[str]) -> dict[str, Any]:
+    """Those of `changes` that are given."""
+    return {name: changes[name] for name in names if changes[name] is not None}
 
 
 def _laid_out(
@@ -158,7 +205,7 @@ def _laid_out(
     layout: str,
     output: Path | None,
     engine: str,
-    detail: float,
+    knobs: Knobs,
     force: bool,
     quiet: bool,
     as_json: bool,
@@ -175,7 +222,7 @@ def _laid_out(
     runner = load_engine(check_choice(engine, ENGINES, "engine"))
     written: list[dict[str, object]] = []
     with progress(plan.name, quiet) as update:
-        for path in layouts.write(plan, layout, folder, runner, detail, quiet):
+        for path in layouts.write(plan, layout, folder, runner, knobs, quiet):
             written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
             update(min(len(written), total), total, "")
     manifest = {
@@ -187,6 +234,8 @@ def _laid_out(
         "sounds": [[str(spec) for spec in row] for row in plan.matrix],
         "pitches": plan.pitches,
         "points": plan.side,
+        "weights": plan.weights,
+        "knobs": asdict(knobs),
         "seed": NOISE_SEED,
         "files": written,
     }
@@ -196,27 +245,26 @@ def _laid_out(
 def _preset(what: list[str]) -> Preset:
     """The preset that the arguments name, or the default preset with the user's sounds on its corners."""
     import presets
+    from presets.schema import CORNERS
 
     if len(what) == 1:
         return presets.load(what[0])
-    if len(what) not in (2, 4):
-        raise UsageError(f"grid takes one preset, or two sounds or four, not {len(what)} names")
+    if len(what) not in CORNERS:
+        raise UsageError(f"grid takes one preset, two sounds, or a square of them (4, 9, 16), not {len(what)} names")
     corners = tuple(map(presets.corner, what))
     title = f"Between {', '.join(map(sound_name, what))}"[:300]
     return presets.changed(presets.load(presets.DEFAULT), corners=corners, title=title, why="sounds of your own")
 
 
-def _narrowed(preset: Preset, pitches: str | None, duration: float | None, rate: int | None) -> Preset:
+def _narrowed(preset: Preset, pitches: str | None, duration: float | None, options: Mapping[str, object]) -> Preset:
     """`preset` with what the options change, checked again."""
     import presets
 
-    changes: dict[str, object] = {}
+    changes = _given(options, tuple(options))
     if pitches is not None:
         changes["pitches"] = [pitch_of(text) for text in pitches.split(",")]
     if duration is not None:
         changes["seconds"] = check_number(duration, 0.1, MAX_SECONDS, "--duration")
-    if rate is not None:
-        changes["rate"] = rate
     return presets.changed(preset, **changes) if changes else preset
 
 
@@ -227,46 +275,56 @@ def _render(
     folder: Path,
     told: Mapping[str, str],
     notes: bool,
-    tables: bool,
+    tables: str | Literal[False],
     provenance: bool,
     force: bool,
 ) -> Iterator[dict[str, object]]:
-    """Render and write every file, a few at a time, and say what it is.
+    """Render and write every file, a few at a time, and say what it is. `tables`: their kind of stereo.
 
     A mix's notes are a folder of NAME_PITCH files, so that it can be an instrument again.
     """
-    from nsynth_core import audio
+    from nsynth_core import audio, synthesis
     from nsynth_core.grid import GridPitch, render
     from nsynth_core.notes import note_name
     from wavetables.cli.recipe import sha256
     from wavetables.formats import serum
-    from wavetables.shaping import shape
+    from wavetables.shaping import mid_side, shape, shape_pair
     from wavetables.table import Table
 
-    side, line = spec.mixes - 1, spec.points(len(instruments))
+    side, line = spec.side(len(instruments)) - 1, spec.points(len(instruments))
 
-    def note(at: GridPitch, x: float, y: float) -> dict[str, object]:
+    def note(at: GridPitch, x: float, y: float) -> list[dict[str, object]]:
         mix = f"x{round(x * side)}y{round(y * side)}"
         path = Path("notes", mix, f"{mix}_{at.pitch:g}.wav")
         audio.write(folder / path, at.note(x, y), force)
         facts = {"kind": "note", "pitch": at.pitch, "x": x, "y": y}
-        return {"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}
+        return [{"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}]
 
-    def table(at: GridPitch, y: float) -> dict[str, object]:
+    def table(at: GridPitch, y: float) -> list[dict[str, object]]:
+        features = at.features(y)
+        if tables == "mono":
+            shaped = [shape(synthesis.cycles(features))]
+        else:
+            pair = synthesis.stereo_cycles(features)
+            shaped = list(shape_pair(mid_side(pair) if tables == "ms" else pair))
         row = f"row{round(y * side)}"
-        path = Path("tables", f"{told['preset']}-{row}_{at.pitch:g}.wav")
-        where = {"mix": f"0:1,{y:g}" if len(instruments) == 4 else "0:1", "pitch": note_name(at.pitch)}
-        made = Table(shape(at.table(y)), path.stem, at.pitch, {**told, **where} if provenance else {})
-        serum.write(folder / path, made, force)
-        facts = {"kind": "table", "pitch": at.pitch, "y": y, "frames": len(made.frames)}
-        return {"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}
+        where = {"mix": "0:1" if len(instruments) == 2 else f"0:1,{y:g}", "pitch": note_name(at.pitch)}
+        facts = []
+        for mark, channel in zip(STEREO[str(tables)], shaped, strict=True):
+            path = Path("tables", f"{told['preset']}-{row}{mark}_{at.pitch:g}.wav")
+            made = Table(channel, path.stem, at.pitch, {**told, **where} if provenance else {})
+            serum.write(folder / path, made, force)
+            said = {"kind": "table", "pitch": at.pitch, "y": y, "frames": len(channel)}
+            facts.append({"path": path.as_posix(), **said, "sha256": sha256(folder / path)})
+        return facts
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for at in render(spec, instruments, engine):
-                jobs = [partial(note, at, x, y) for x, y in line] if notes else []
+                jobs: list[Callable[[], list[dict[str, object]]]] = []
+                jobs += [partial(note, at, x, y) for x, y in line] if notes else []
                 jobs += [partial(table, at, y) for y in sorted({y for _, y in line})] if tables else []
-                yield from pool.map(lambda job: job(), jobs)
+                yield from chain.from_iterable(pool.map(lambda job: job(), jobs))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -274,4 +332,5 @@ def _render(
 
 def _name(what: list[str]) -> str:
     """What the grid's folder is called."""
-    return "-".join(map(sound_name, what))
+    name = "-".join(map(sound_name, what[:4]))
+    return name if len(what) <= 4 else f"{name}-and-{len(what) - 4}-more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
     from nsynth_core.engine import Engine
     from nsynth_core.grid import GridPitch
+    from nsynth_core.knobs import Knobs
     from presets.schema import Preset
 
 LAYOUTS = ("folder", "m4l", "nsynth-super", "sfz")
@@ -53,14 +55,13 @@ class Plan:
 
 
 def of_preset(preset: Preset, name: str) -> Plan:
-    """The plan of a preset with two or four corners."""
-    four = len(preset.corners) == 4
-    a, b, c, d = preset.corners if four else (*preset.corners, *preset.corners)
-    choices = tuple((each,) for each in (a, b, c, d))
+    """The plan of a preset."""
+    across = len(preset.corners) if preset.rows == 1 else math.isqrt(len(preset.corners))
+    corners = preset.corners * (2 if preset.rows == 1 else 1)
+    matrix = tuple(corners[u::across] for u in range(across))
+    choices = tuple((matrix[u][v],) for v in (0, -1) for u in (0, -1))
     length = round(preset.seconds * 16_000)
-    rows = preset.mixes if four else 1
-    matrix = ((a, c), (b, d))
-    return Plan(name, matrix, choices, preset.mixes, preset.pitches, length, preset.rate, preset.weights, rows)
+    return Plan(name, matrix, choices, preset.mixes, preset.pitches, length, preset.rate, preset.weights, preset.rows)
 
 
 def of_settings(path: Path, pitches: Sequence[float] | None, seconds: float | None) -> Plan:
@@ -140,14 +141,14 @@ def check(plan: Plan, layout: str) -> int:
     return pads if layout == "nsynth-super" else notes
 
 
-def write(plan: Plan, layout: str, folder: Path, engine: Engine, detail: float, quiet: bool) -> Iterator[Path]:
+def write(plan: Plan, layout: str, folder: Path, engine: Engine, knobs: Knobs, quiet: bool) -> Iterator[Path]:
     """Render the plan and write it in the layout; yields every sound file as it is there."""
     writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": _sfz}
     known: dict[str | Path, Instrument] = {}
     for spec in itertools.chain(*plan.matrix, *plan.choices):
         if spec not in known:
             known[spec] = load(spec, engine, quiet)
-    yield from writers[layout](plan, folder, partial(_Lattice, plan, known, engine, detail))
+    yield from writers[layout](plan, folder, partial(_Lattice, plan, known, engine, knobs))
 
 
 class _Lattice:
@@ -158,14 +159,14 @@ class _Lattice:
         plan: Plan,
         known: dict[str | Path, Instrument],
         engine: Engine,
-        detail: float,
+        knobs: Knobs,
         matrix: tuple[tuple[str | Path, ...], ...],
         rate: int,
         seconds: float,
     ) -> None:
         self._plan, self._engine = plan, engine
         self._matrix = [[known[spec] for spec in row] for row in matrix]
-        self._options = (seconds, rate, plan.weights, 64, detail)
+        self._options = (seconds, rate, plan.weights, 64, knobs)
         self._cells: dict[tuple[int, int, float], GridPitch] = {}
 
     def note(self, ix: int, iy: int, pitch: float) -> Callable[[], Sound]:

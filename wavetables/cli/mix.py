@@ -12,25 +12,29 @@ DEFAULT_POINTS = 64
 Point = tuple[float, float]  # (x, y): x from left to right sound, y from the upper to the lower pair
 
 
-def points(text: str | None, sounds: int, frames: int | None, table: bool) -> list[Point]:
-    """The mix points that --mix, --frames and --table ask for; more than one of them is a walk.
+def points(text: str | None, sounds: int, frames: int | None, walk: bool, morph: bool = False) -> list[Point]:
+    """The mix points that --mix, --frames, --table and --morph ask for; more than one of them is a walk.
 
-    `text` is X or, between four sounds, X,Y; each is a number 0..1 or FROM:TO or FROM:TO:COUNT. Without it a note is
-    halfway and a table walks x from 0 to 1. Raises UsageError.
+    `text` is X or, between more than two sounds, X,Y; each is a number 0..1 or FROM:TO or FROM:TO:COUNT. Without it a
+    note is halfway, and a `walk` (a table's frames, a note that morphs) is x from 0 to 1. Raises UsageError.
     """
     if text is None:
-        text = "0:1" if table or frames is not None else "0.5"
+        text = "0:1" if walk or frames is not None else "0.5"
     parts = text.split(",")
-    if len(parts) > (2 if sounds == 4 else 1):
-        takes = "X or X,Y" if sounds == 4 else "one number or range between two sounds"
+    if len(parts) > (1 if sounds == 2 else 2):
+        takes = "one number or range between two sounds" if sounds == 2 else "X or X,Y"
         raise UsageError(f"--mix {text}: give {takes}")
     walks = [_axis(part, text) for part in parts]
     if len(walks) == 1:
-        walks.append((0.5, 0.5, None) if sounds == 4 else (0.0, 0.0, None))
+        walks.append((0.0, 0.0, None) if sounds == 2 else (0.5, 0.5, None))
     counts = {count for _, _, count in walks if count is not None} | ({frames} if frames is not None else set())
     if len(counts) > 1:
         raise UsageError(f"--mix {text}: two different numbers of frames ({', '.join(map(str, sorted(counts)))})")
     moves = any(start != end for start, end, _ in walks) or any(count is not None for _, _, count in walks)
+    if morph and any(count is not None for _, _, count in walks):
+        raise UsageError(f"--mix {text}: a note has no frames to count; with --morph write FROM:TO")
+    if morph and not moves:
+        raise UsageError(f"--morph needs a --mix that moves, such as 0:1, not {text}")
     if not moves and frames is not None and frames > 1:
         raise UsageError(f"--frames {frames} needs a --mix that moves, such as 0:1")
     total = counts.pop() if counts else DEFAULT_POINTS if moves else 1
