@@ -21,6 +21,8 @@ FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/
 PACKAGES = {
     "FluidR3_GM.sf2": "fluid-soundfont-gm",
     "MuseScore_General.sf3": "musescore-general-soundfont",
+    "TimGM6mb.sf2": "timgm6mb-soundfont",  # this and the next are never trained on: the report plays them
+    "OPL-3_FM_128M.sf2": "opl3-soundfont",
 }
 
 
