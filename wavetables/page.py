@@ -163,5 +163,5 @@ def _policy(parts: Mapping[str, str]) -> str:
         name: "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
         for name, text in parts.items()
     }
-    scripts = f"{digest['synth.js']} {digest['app.js']} blob:"  # blob: is how an AudioWorklet loads without a server
+    scripts = f"{digest['synth.js']} {digest['app.js']} data: blob:"  # how an AudioWorklet loads without a server
     return f"default-src 'none'; script-src {scripts}; style-src {digest['style.css']}; img-src data:"
