@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +21,7 @@ HOP_SECONDS = 0.005
 RATE = 12_000
 SPLIT_HZ = 190.0  # from here up one window serves all periods
 BLOCK = 1 << 20  # samples of framed audio held at once
+MANY_BLOCKS = 16  # half a minute of sound or more
 PEAKS = 3  # candidates an octave
 MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
 OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
@@ -25,6 +29,18 @@ JUMP_COST = 0.7  # of an octave jump
 FREE_OCTAVES = 0.03  # change a frame that costs nothing, else the noise of a short lag makes its multiples cheaper
 VOICING_COST = 0.25
 UNVOICED = 0.5  # correlation below which a frame is rather noise
+
+
+def side_by_side(work: Callable[[int], None], blocks: range) -> None:
+    """`work` on every block, over the cores where there are many: numpy lets go of the interpreter. Each writes its own
+    part of the result, so that it is the same in any order."""
+    if len(blocks) < MANY_BLOCKS:
+        for block in blocks:
+            work(block)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work, blocks):
+            pass
 
 
 def candidates(x: Floats, rate: int, times: Doubles, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
@@ -56,13 +72,17 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
     lags = np.arange(last)
     whole, part = lags // dense, lags % dense / dense
     step = max(1, BLOCK // (dense * size))
-    for a in range(0, len(times) if last > 3 else 0, step):
+
+    def block(a: int) -> None:
         frame = framed[starts[a : a + step]]
         spectrum = fft.rfft(frame, size)
         power = spectrum.real**2 + spectrum.imag**2
         c = fft.irfft(power, dense * size)[:, :last] * np.float32(dense)
         # energy of what is left of the window on each side at that lag: a decay then correlates fully
-        energy = np.cumsum(np.pad(frame.astype(np.float64), ((0, 0), (1, 0))) ** 2, 1)
+        first, end = int(starts[a]), int(starts[a : a + step].max()) + window
+        summed = np.cumsum(np.append(0.0, x[first:end].astype(np.float64) ** 2))
+        energy = sliding_window_view(summed, window + 1)[starts[a : a + step] - first]
+        energy = energy - energy[:, :1]
         total = energy[:, -1:]
         head = energy[:, window - whole] * (1 - part) + energy[:, window - 1 - whole] * part
         tail = total - (energy[:, whole] * (1 - part) + energy[:, whole + 1] * part)
@@ -87,6 +107,8 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
             value = np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0)
             hz[a : a + step, octave, : top.shape[1]] = np.where(keep, f, 0.0)
             strength[a : a + step, octave, : top.shape[1]] = np.where(keep, value, 0.0)
+
+    side_by_side(block, range(0, len(times) if last > 3 else 0, step))
     return hz.reshape(len(times), -1), strength.reshape(len(times), -1)
 
 

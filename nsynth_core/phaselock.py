@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.periodicity import BLOCK, HOP_SECONDS, Doubles
+from nsynth_core.periodicity import BLOCK, HOP_SECONDS, Doubles, side_by_side
 
 STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
 PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
@@ -20,6 +20,7 @@ LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
 TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
+LONG_KERNEL = 512
 MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
 STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself being noise
 MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
@@ -35,12 +36,20 @@ class Audio(Protocol):
 
 def cycles(f0_hz: Doubles, seconds: Doubles) -> Doubles:
     """Phase in cycles at any times: integral from time 0 of f0, given each HOP_SECONDS, straight lines between."""
-    s = seconds / HOP_SECONDS
+    return _cycles_at(*_turned(f0_hz), seconds)
+
+
+def _turned(f0_hz: Doubles) -> tuple[Doubles, Doubles]:
+    """f0 in cycles a hop, and its integral up to each value."""
     f = f0_hz * HOP_SECONDS
-    turned = np.concatenate([[0.0], np.cumsum((f[1:] + f[:-1]) / 2)])
+    return f, np.concatenate([[0.0], np.cumsum((f[1:] + f[:-1]) / 2)])
+
+
+def _cycles_at(f: Doubles, turned: Doubles, seconds: Doubles) -> Doubles:
+    s = seconds / HOP_SECONDS
     i = np.clip(s.astype(np.int64), 0, len(f) - 1)
     u = s - i
-    slope = np.append(np.diff(f), 0.0)[i] * (u > 0)
+    slope = (f[np.minimum(i + 1, len(f) - 1)] - f[i]) * (u > 0)
     return np.asarray(turned[i] + f[i] * u + 0.5 * slope * u * u, dtype=np.float64)
 
 
@@ -70,7 +79,9 @@ def demodulate(
     centres = np.clip(rows * HOP_SECONDS * rate, widths / 2, len(x) - widths / 2)
     out = np.empty((len(rows), len(numbers)), dtype=np.complex128)
     step = max(1, min(500, BLOCK // 2 // int(widths.max() + 2)))
-    for a in range(0, len(rows), step):
+    turned = _turned(f0_hz)
+
+    def block(a: int) -> None:
         width, centre = widths[a : a + step, None], centres[a : a + step, None]
         window = min(int(width.max()) + 2, len(x))
         starts = np.clip(np.round(centre[:, 0] - window / 2).astype(np.int64), 0, len(x) - window)
@@ -78,23 +89,33 @@ def demodulate(
         u = ((starts[:, None] + np.arange(window) - centre) / width).astype(np.float32)
         hann = np.where(np.abs(u) < 0.5, 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * u), np.float32(0))
         hann /= hann.sum(1, keepdims=True)
-        turns = cycles(f0_hz, np.arange(first, last) / rate)
+        turns = _cycles_at(*turned, np.arange(first, last) / rate)
         part = x[first:last]
         for k, number in enumerate(numbers):
-            angle = (number * turns % 1.0 * (2 * np.pi)).astype(np.float32)
+            angle = number * turns
+            angle = ((angle - np.floor(angle)) * (2 * np.pi)).astype(np.float32)
             real, imag = (
                 np.einsum("tw,tw->t", sliding_window_view(part * wave(angle), window)[starts - first], hann)
                 for wave in (np.cos, np.sin)
             )
             out[a : a + step, k] = real - 1j * imag
+
+    side_by_side(block, range(0, len(rows), step))
     return out, centres / rate
 
 
 def _smooth(values: Doubles, frames: int) -> Doubles:
-    """Along time (axis 0), Hann kernel, unnormalised."""
+    """Along time (axis 0), Hann kernel, unnormalised. A long kernel by the spectrum: of non-negative values only."""
+    from scipy import fft
     from scipy.ndimage import convolve1d
 
-    return np.asarray(convolve1d(values, np.hanning(frames + 2)[1:-1], axis=0, mode="nearest"))
+    kernel = np.hanning(frames + 2)[1:-1]
+    if frames < LONG_KERNEL:
+        return np.asarray(convolve1d(values, kernel, axis=0, mode="nearest"))
+    padded = np.pad(values, ((frames - 1) // 2, frames // 2), mode="edge")
+    size = fft.next_fast_len(len(padded), real=True)
+    spread = fft.irfft(fft.rfft(padded, size) * fft.rfft(kernel, size), size)
+    return np.asarray(np.maximum(spread[frames - 1 : len(padded)], 0.0), dtype=np.float64)
 
 
 def _steadied(f0_hz: Doubles, weight: Doubles) -> Doubles:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,9 +124,20 @@ class _Phase:
         return float(np.interp(seconds, self.seconds, self.cycles))
 
     def seconds_of(self, cycles: NDArray[np.generic] | Doubles) -> Doubles:
-        from scipy.interpolate import CubicSpline
+        """Cubic Hermite between the values (its slopes are the periods), straight beyond the ends."""
+        k = np.clip(np.searchsorted(self.cycles, cycles, "right") - 1, 0, len(self.cycles) - 2)
+        span = self.cycles[k + 1] - self.cycles[k]
+        u = (cycles - self.cycles[k]) / span
+        inside = np.clip(u, 0.0, 1.0)
+        rest = 1.0 - inside
+        curve = inside * rest * (self.periods[k] * span * rest - self.periods[k + 1] * span * inside)
+        smooth = self.seconds[k] + (self.seconds[k + 1] - self.seconds[k]) * inside * inside * (3 - 2 * inside)
+        return np.asarray(smooth + curve + (u - inside) * span * self.periods[k], dtype=np.float64)
 
-        return np.asarray(CubicSpline(self.cycles, self.seconds)(cycles), dtype=np.float64)
+    @cached_property
+    def periods(self) -> Doubles:
+        """Seconds a cycle."""
+        return np.asarray(1.0 / np.gradient(self.cycles, self.seconds, edge_order=2), dtype=np.float64)
 
     def f0(self, numbers: NDArray[np.int64]) -> Doubles:
         """Hz during the cycles of these numbers."""
