@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli import blend, convert, grid, import_, inspect, model, presets, report
+from wavetables.cli import blend, cache, convert, grid, import_, inspect, install, model, pack, presets, report, watch
 from wavetables.cli.common import version as program_version
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -50,9 +50,13 @@ for name, command in (
     ("import", import_.import_),
     ("blend", blend.blend),
     ("grid", grid.grid),
+    ("pack", pack.pack),
+    ("install", install.install),
+    ("watch", watch.watch),
     ("inspect", inspect.inspect),
     ("convert", convert.convert),
     ("presets", presets.presets),
+    ("cache", cache.cache),
     ("report", report.report),
     ("corpus", model.corpus),
     ("train", model.train),

@@ -1,0 +1,148 @@
+"""What was computed once, kept by its content: embeddings and tables in the user's cache folder, bounded in size.
+
+A name in the cache is the hash of everything that decides the bytes: the source's own, the options, the engine's
+weights, this program's code and numpy's version. So nothing in it is ever out of date, and clearing it loses only time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from nsynth_core.errors import UserError
+
+LIMIT = 2 << 30  # bytes; the least recently used go first
+FOLDER = "MAKE_WAVETABLE_CACHE"  # environment: another place than the system's own for caches
+PRUNE_EVERY = 64 << 20  # bytes this process writes between two looks at the whole
+Value = TypeVar("Value")
+_NAME = re.compile(r"[0-9a-f]{64}\.npz")
+_written = 0
+
+
+@dataclass(frozen=True)
+class Info:
+    """`folder`, and how much is in it."""
+
+    folder: Path
+    entries: int
+    bytes: int
+    limit: int = LIMIT
+
+
+def folder() -> Path:
+    """Where the cache is; it may not exist yet."""
+    if given := os.environ.get(FOLDER):
+        return Path(given)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("make-wavetable", appauthor=False))
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes. Raises UserError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def digest(*parts: object) -> str:
+    """The hash of plain values (JSON's), of this program's code and of what it computes with."""
+    text = json.dumps([*parts, program()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def remember(
+    name: str, make: Callable[[], Value], save: Callable[[Path, Value], None], load: Callable[[Path], Value]
+) -> Value:
+    """The value called `name` (of `digest`): loaded, or made and saved. `save` writes an .npz, replacing what is there;
+    `load` raises UserError for a damaged one, which is made again. A cache that cannot be written costs only time."""
+    path = folder() / name[:2] / f"{name}.npz"
+    if path.exists():
+        with contextlib.suppress(UserError, OSError):
+            value = load(path)
+            with contextlib.suppress(OSError):
+                os.utime(path)  # used now: thrown away last
+            return value
+    value = make()
+    with contextlib.suppress(UserError, OSError):
+        save(path, value)
+        _count(path.stat().st_size)
+    return value
+
+
+def info() -> Info:
+    """What is in the cache."""
+    sizes = [size for _, size, _ in _entries()]
+    return Info(folder(), len(sizes), sum(sizes))
+
+
+def clear() -> Info:
+    """Empty the cache; what was in it. Only its own files are removed."""
+    before = info()
+    for part in folder().glob("[0-9a-f][0-9a-f]"):
+        shutil.rmtree(part, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder().rmdir()  # stays where anything else is in it
+    return before
+
+
+def prune(limit: int = LIMIT) -> None:
+    """Remove the least recently used until a tenth of `limit` bytes is free, if the cache has grown above it."""
+    entries = sorted(_entries())
+    total = sum(size for _, size, _ in entries)
+    if total <= limit:
+        return
+    for _, size, path in entries:
+        with contextlib.suppress(OSError):
+            path.unlink()
+            total -= size
+        if total <= 0.9 * limit:
+            break
+
+
+def _entries() -> list[tuple[float, int, Path]]:
+    """(last use, bytes, path) of every file."""
+    found = []
+    for path in folder().glob("[0-9a-f][0-9a-f]/*"):
+        with contextlib.suppress(OSError):  # another process may remove it now
+            stat = path.stat()
+            found.append((stat.st_mtime if _NAME.fullmatch(path.name) else 0.0, stat.st_size, path))
+    return found
+
+
+def _count(size: int) -> None:
+    global _written
+    _written += size
+    if _written >= PRUNE_EVERY:
+        _written = 0
+        prune()
+
+
+@lru_cache(maxsize=1)
+def program() -> list[str]:
+    """This program's code, hashed, and what else decides the last bits of what it computes."""
+    import numpy as np
+
+    here = Path(__file__).parent
+    code = hashlib.sha256()
+    for package in (here, here.parent / "wavetables", here.parent / "presets"):
+        for path in sorted(package.rglob("*.py")):
+            code.update(path.name.encode() + b"\0" + path.read_bytes())
+    return [code.hexdigest(), np.__version__, platform.machine()]

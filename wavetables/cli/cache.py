@@ -1,0 +1,33 @@
+"""make-wavetable cache: what was computed once and is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wavetables.cli.common import Json, check_choice, count, emit
+
+
+def cache(
+    what: Annotated[str, typer.Argument(metavar="info|clear", hidden=True)],
+    as_json: Json = False,
+) -> None:
+    """Show or empty the cache of tables and embeddings.
+
+    It makes a pack that is made again, or made in other formats, quick; emptying it loses nothing but time.
+
+    \b
+    make-wavetable cache info
+    make-wavetable cache clear
+    """
+    from nsynth_core import cache as store
+
+    check_choice(what, ("info", "clear"), "cache command")
+    found = store.clear() if what == "clear" else store.info()
+    if as_json:
+        facts = {"folder": str(found.folder), "entries": found.entries, "bytes": found.bytes, "limit": found.limit}
+        emit({**facts, "cleared": what == "clear"})
+        return
+    size = f"{count(found.entries, 'file')}, {found.bytes / 1e6:.1f} MB"
+    print(f"{found.folder}: {size} {'removed' if what == 'clear' else f'of at most {found.limit / 1e6:.0f} MB'}")

@@ -1,0 +1,147 @@
+"""make-wavetable pack: a recipe or a folder of recordings becomes a finished pack."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nsynth_core.errors import UsageError, UserError
+from wavetables.cli.common import Force, Frames, Quiet, check_choice, check_number, count, progress, say
+
+if TYPE_CHECKING:
+    from wavetables.packs.journal import Facts
+    from wavetables.packs.making import Failure
+    from wavetables.packs.run import Made
+
+DONE, FAILED, SOME_FAILED = 0, 1, 3
+
+
+def pack(
+    source: Annotated[Path, typer.Argument(metavar="RECIPE|FOLDER", hidden=True)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="The pack's folder. Default: its title.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pack is called.")] = None,
+    author: Annotated[str | None, typer.Option(metavar="TEXT", help="Who made it.")] = None,
+    licence: Annotated[str | None, typer.Option(metavar="TEXT", help="Its licence, such as CC0-1.0.")] = None,
+    formats: Annotated[
+        str | None, typer.Option("--format", metavar="NAME,...", help="serum (default), vital, wt, hive ...")
+    ] = None,
+    loudness: Annotated[
+        float | None, typer.Option(metavar="LUFS", help="Of every table, played at C3. Default: -18.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(metavar="HOW", help="Loudness matched per table, per frame, or kept as it is.")
+    ] = None,
+    frames: Frames = None,
+    archive: Annotated[bool, typer.Option("--zip", help="Make DIR.zip, too: the same pack, the same bytes.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes. Default: one a processor.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="A Dask scheduler; its workers share the folders.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A line of JSON for every table, and one at the end.")
+    ] = False,
+) -> int:
+    """Make a pack of wavetables, checked and levelled, with a page that plays it.
+
+    A RECIPE is a TOML file that names recordings, sweeps between sounds and grids (docs/packs.md); a FOLDER is one of
+    recordings, its subfolders the categories. Options overrule the recipe. Interrupted, the same command goes on.
+
+    \b
+    make-wavetable pack my-pack.toml
+    make-wavetable pack recordings/ -o "First Light" --author Me --licence CC0-1.0 --format serum,vital,wt
+    """
+    import presets.packs
+    from wavetables.packs import names, run
+    from wavetables.packs.archive import write_zip
+    from wavetables.packs.making import Failure as Failed
+    from wavetables.packs.plan import FORMATS, LEVELS
+    from wavetables.packs.plan import Pack as Plan
+
+    if title is not None:
+        names.check(title)
+    if loudness is not None:
+        check_number(loudness, presets.packs.QUIETEST, presets.packs.LOUDEST, "--loudness")
+    if level is not None:
+        check_choice(level, LEVELS, "way to level")
+    kinds = None
+    if formats is not None:
+        kinds = tuple(dict.fromkeys(check_choice(name.strip(), FORMATS, "format") for name in formats.split(",")))
+    options = {
+        "title": title,
+        "author": author,
+        "licence": licence,
+        "formats": kinds,
+        "loudness": loudness,
+        "level": level,
+        "frames": frames,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if source.is_dir():
+        plan = replace(Plan(names.tidy(source.resolve().name)), **given)  # type: ignore[arg-type]
+        folder = output if output is not None else Path(f"{plan.title} Pack" if title is None else plan.title)
+        if folder.resolve().is_relative_to(source.resolve()):
+            raise UserError(f"{folder} lies in {source}, whose recordings are packed; choose another -o")
+        plan = presets.packs.of_folder(source, plan)
+    else:
+        plan = replace(presets.packs.load(source), **given)  # type: ignore[arg-type]
+        folder = output if output is not None else Path(plan.title)
+    if cluster is not None and workers is not None:
+        raise UsageError("--workers are processes of this machine; a cluster has its own, leave one of them out")
+    with progress(plan.title, quiet or as_json) as update:
+
+        def told(done: int, total: int, result: Facts | Failure | None) -> None:
+            if isinstance(result, Failed):
+                print(f"make-wavetable: error: {result.why}", file=sys.stderr, flush=True)
+            if as_json and result is not None:
+                print(json.dumps({"done": done, "total": total, **_line(result)}, ensure_ascii=False), flush=True)
+            update(done, total, "" if result is None else _line(result)["name"])
+
+        made = run.build(plan, folder, told, workers=workers or os.cpu_count() or 1, cluster=cluster, force=force)
+    results = [folder]
+    if archive and made.manifest is not None:
+        results.append(write_zip(folder, folder.with_name(f"{folder.name}.zip"), force))
+    return _concluded(results, made, quiet, as_json)
+
+
+def _line(result: Facts | Failure) -> dict[str, Any]:
+    """What --json says of a table."""
+    if not isinstance(result, dict):
+        return {"name": result.name, "error": result.why}
+    return {name: result[name] for name in ("name", "category", "frames", "root_pitch", "loudness", "odd", "tables")}
+
+
+def _concluded(results: list[Path], made: Made, quiet: bool, as_json: bool) -> int:
+    """The summary; the exit code."""
+    failed = len(made.failures)
+    if made.manifest is None:
+        return FAILED
+    for name, lines in made.manifest["odd"].items():
+        for line in lines:
+            say(f"odd: {name}: {line}", quiet)
+    for pair in made.manifest["near_duplicates"]:
+        say(f"alike: {' and '.join(pair['tables'])} ({pair['distance_db']} dB apart); keep one", quiet)
+    items = len(made.manifest["items"])
+    there = f", {made.kept} of them there already" if made.kept else ""
+    bad = f", {failed} failed" if failed else ""
+    odd = f", {len(made.manifest['odd'])} with something odd" if made.manifest["odd"] else ""
+    say(f"{results[0]}: {count(items, 'table')}{there}{odd}{bad}", quiet)
+    if as_json:
+        facts = {"output": [str(path) for path in results], "made": items - made.kept, "kept": made.kept}
+        rest = {name: made.manifest[name] for name in ("near_duplicates", "odd", "failed")}
+        print(json.dumps({**facts, **rest}, ensure_ascii=False))
+    else:
+        for path in results:
+            print(path)
+    return SOME_FAILED if failed else DONE

@@ -1,0 +1,145 @@
+"""What makes tables a pack: the texts, the page, the manifest. The same items, the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nsynth_core import cache
+from nsynth_core.files import atomic
+from wavetables.formats import registry
+from wavetables.packs import plan, spectra
+from wavetables.packs.journal import MANIFEST, Facts
+from wavetables.packs.making import Failure
+from wavetables.packs.plan import Pack, Sweep
+from wavetables.page import Entry, page
+
+README, LICENSE, PAGE = "README.txt", "LICENSE", "index.html"
+LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
+WHERE = {
+    "serum": "Documents/Xfer/Serum Presets/Tables; macOS: /Library/Audio/Presets/Xfer Records/Serum Presets/Tables",
+    "vital": "a folder of any name with a folder Wavetables in it, in Documents/Vital (macOS: Music/Vital)",
+    "wt": "Documents/Surge XT/Wavetables",
+}
+
+
+def conclude(pack: Pack, items: Sequence[Facts], failures: Sequence[Failure], folder: Path, plan_key: str) -> Facts:
+    """Write all that belongs to the whole, pack.json last, and give what it holds."""
+    names = [facts["name"] for facts in items]
+    alike = [
+        {"tables": [names[a], names[b]], "distance_db": round(distance, 2)}
+        for a, b, distance in spectra.duplicates([facts["spectrum"] for facts in items])
+    ]
+    odd = {facts["name"]: facts["odd"] for facts in items if facts["odd"]}
+    texts = {README: _readme(pack, items), LICENSE: _licence(pack), PAGE: _page(pack, items, folder)}
+    for name, text in texts.items():
+        _write(folder / name, text)
+    manifest: dict[str, Any] = {
+        "title": pack.title,
+        "author": pack.author,
+        "licence": pack.licence,
+        "description": pack.description,
+        "formats": list(pack.formats),
+        "loudness": pack.target,
+        "level": pack.level,
+        "engine": pack.engine,
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "plan": plan_key,
+        "files": {name: cache.sha256(folder / name) for name in texts},
+        "near_duplicates": alike,
+        "odd": odd,
+        "failed": [{"name": failure.name, "why": failure.why} for failure in failures],
+        "items": list(items),
+    }
+    _write(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    return manifest
+
+
+def _readme(pack: Pack, items: Sequence[Facts]) -> str:
+    by_category = defaultdict(list)
+    for facts in items:
+        by_category[facts["category"]].append(facts["name"])
+    author = f" by {pack.author}" if pack.author else ""
+    lines = [f"{pack.title}{author}", ""]
+    if pack.description:
+        lines += [pack.description, ""]
+    lines += [f"{len(items)} wavetables. Open index.html in a browser to play them.", ""]
+    for name in pack.formats:
+        place = f": copy what is in it to {WHERE[name]}" if name in WHERE else ""
+        lines.append(f"{plan.folder_of(name)}/ is for {registry.FORMATS[name].title}{place}.")
+    lines += ["", f"Licence: {pack.licence or 'none was stated; ask the author'} (see LICENSE)."]
+    for category, names in by_category.items():
+        lines += ["", f"{category} ({len(names)})", *(f"  {name}" for name in names)]
+    return "\r\n".join([*lines, ""])  # the editor of an old Windows shows it, too
+
+
+def _licence(pack: Pack) -> str:
+    lines = [f"{pack.title}", f"Licence: {pack.licence or 'none was stated; all rights are with the author'}"]
+    if pack.author:
+        lines.insert(1, f"Author: {pack.author}")
+    if pack.licence_text:
+        lines += ["", pack.licence_text.strip()]
+    corners = {corner for item in pack.items if isinstance(item.source, Sweep) for corner in item.source.corners}
+    known = sorted({(corner.name, corner.licence) for corner in corners if corner.licence})
+    if known:
+        lines += ["", "Made with built-in instruments of make-wavetable, coded from sounds under these licences:"]
+        lines += [f"  {name}: {licence}" for name, licence in known]
+    return "\n".join([*lines, ""])
+
+
+def _page(pack: Pack, items: Sequence[Facts], folder: Path) -> str:
+    """The grids, each on one pad, and the other tables."""
+    made = {facts["name"]: facts for facts in items}
+    grids: dict[str, list[plan.Item]] = defaultdict(list)
+    for item in pack.items:
+        if item.name in made and item.grid:
+            grids[item.grid].append(item)
+    entries = [_grid(members, made, folder) for members in grids.values()]
+    for item in pack.items:
+        if item.name in made and not item.grid:
+            facts = made[item.name]
+            links = {plan.folder_of(kind): path for kind, path in facts["tables"].items()}
+            tags = dict.fromkeys([*item.tags, *facts["words"]])
+            entries.append(Entry(item.name, [_loader(facts, folder)], (), (), item.category, list(tags), "", links))
+    about = ", ".join(filter(None, [pack.author, pack.licence]))
+    entries = [entry for entry in entries if entry.tables]
+    entries.sort(key=lambda entry: list(dict.fromkeys(item.category for item in pack.items)).index(entry.category))
+    return page(pack.title, entries, about)
+
+
+def _grid(members: Sequence[plan.Item], made: dict[str, Facts], folder: Path) -> Entry:
+    """All rows of every pitch of a grid that is whole."""
+    rows: dict[float, list[plan.Item]] = defaultdict(list)
+    for item in members:
+        assert isinstance(item.source, Sweep)
+        rows[item.source.pitch].append(item)
+    whole = max(len(each) for each in rows.values())
+    pitches = [pitch for pitch in sorted(rows) if len(rows[pitch]) == whole]
+    loaders = [_loader(made[item.name], folder) for pitch in pitches for item in rows[pitch]]
+    first = members[0]
+    assert isinstance(first.source, Sweep)
+    corners = [corner.name for corner in first.source.corners]
+    corners = corners if len(corners) <= 4 else []  # a pad has no names for sounds between its corners
+    return Entry(first.grid, loaders, pitches, corners, first.category, list(first.tags))
+
+
+def _loader(facts: Facts, folder: Path) -> Any:
+    best = next((kind for kind in facts["tables"] if registry.FORMATS[kind].exact), next(iter(facts["tables"])))
+    return partial(registry.read, folder / facts["tables"][best])
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic(path, True) as temporary:
+        temporary.write_bytes(text.encode())

@@ -1,0 +1,108 @@
+"""Loudness of a table as ITU-R BS.1770-4 measures it, in closed form: no note is rendered.
+
+The note measured: C3, the position moving from the first frame to the last in four seconds. Its power under the
+K-weighting is a sum over harmonics; between two frames a synth crossfades, so the power is a quadratic in time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from nsynth_core.notes import midi_to_hz
+from wavetables.formats.common import resize
+from wavetables.shaping import PEAK
+
+REFERENCE_PITCH = 48.0
+SECONDS = 4.0
+RATE = 48_000
+PERIOD = round(RATE / midi_to_hz(REFERENCE_PITCH))  # whole samples: 0.3 cents off, and no interpolation
+F0 = RATE / PERIOD
+SILENT = -120.0  # LUFS; stands for everything that quiet
+BLOCK, STEP = 0.4, 0.1  # seconds
+ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0
+FADE = 480  # samples
+
+# BS.1770-4, tables 1 and 2: the head's shelf, then the high pass; at 48 kHz
+STAGES = (
+    ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)),
+    ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)),
+)
+Doubles = NDArray[np.float64]
+
+
+def k_weighting(hz: Doubles) -> Doubles:
+    """Power gain of the K-weighting at `hz` (any shape), 0..24 kHz."""
+    z = np.exp(-2j * np.pi * hz / RATE)
+    gain = np.ones(np.shape(hz))
+    for b, a in STAGES:
+        gain *= np.abs(np.polyval(b[::-1], z) / np.polyval(a[::-1], z)) ** 2
+    return gain
+
+
+def loudness(frames: Floats) -> float:
+    """LUFS (integrated, gated, one channel) of a table (n, 2048) played as above; SILENT at least."""
+    power, shared = _powers(frames)
+    if len(frames) == 1:
+        return _lufs(float(power[0]))
+    left, right = power[:-1], power[1:]
+    whole = np.concatenate([[0.0], np.cumsum((left + shared + right) / 3)])
+    start = np.arange(0.0, SECONDS - BLOCK + 1e-9, STEP)
+    place = np.stack([start, start + BLOCK]) / SECONDS * len(left)
+    at = np.minimum(place.astype(np.int64), len(left) - 1)
+    t = place - at
+    # the integral over a crossfade |a (1 - t) + b t|^2 up to t
+    inside = left[at] * (t - t**2 + t**3 / 3) + shared[at] * (t**2 - 2 * t**3 / 3) + right[at] * t**3 / 3
+    early, late = whole[at] + inside
+    blocks = (late - early) / (BLOCK / SECONDS * len(left))
+    heard = blocks[blocks > 10 ** ((ABSOLUTE_GATE + 0.691) / 10)]
+    if not len(heard):
+        return SILENT
+    return _lufs(float(heard[heard > heard.mean() * 10 ** (RELATIVE_GATE / 10)].mean()))
+
+
+def levelled(frames: Floats, target: float | None, how: str = "table") -> Floats:
+    """`frames` (n, 2048) at `target` LUFS: by one gain ("table"), or every frame by its own ("frame"). None keeps the
+    level. No peak passes -0.1 dBFS: what would stays below the target."""
+    if target is None:
+        return frames
+    each = [frames] if how == "table" else [frame[None] for frame in frames]
+    return np.concatenate([_gained(part, target) for part in each])
+
+
+def _gained(frames: Floats, target: float) -> Floats:
+    now, peak = loudness(frames), float(np.abs(frames).max())
+    if now <= SILENT or peak == 0.0:
+        return frames
+    gain = min(10 ** ((target - now) / 20), PEAK / peak)
+    return np.clip((frames * gain).astype(np.float32), -np.float32(PEAK), np.float32(PEAK))
+
+
+def played(frames: Floats) -> Floats:
+    """The note that is measured, (SECONDS x RATE,) float32, faded in and out over 10 ms: each frame band-limited to
+    PERIOD samples, so that nothing is interpolated and nothing folds back."""
+    cycles = resize(frames, PERIOD)
+    count = int(SECONDS * RATE)
+    place = np.arange(count) / count * (len(cycles) - 1)
+    low = np.minimum(place.astype(np.int64), max(len(cycles) - 2, 0))
+    share = (place - low).astype(np.float32)
+    column = np.arange(count) % PERIOD
+    note = cycles[low, column] * (1 - share) + cycles[np.minimum(low + 1, len(cycles) - 1), column] * share
+    ramp = np.linspace(0, 1, FADE, dtype=np.float32)
+    note[:FADE] *= ramp
+    note[-FADE:] *= ramp[::-1]
+    return np.asarray(note, dtype=np.float32)
+
+
+def _powers(frames: Floats) -> tuple[Doubles, Doubles]:
+    """(n,) K-weighted mean squares of the frames, (n - 1,) what neighbours share."""
+    top = PERIOD // 2 + PERIOD % 2  # harmonics below the Nyquist frequency
+    spectra = np.fft.rfft(frames.astype(np.float64))[:, 1:top] / (frames.shape[1] / 2)
+    weight = k_weighting(np.arange(1.0, top) * F0) / 2
+    shared = (spectra[:-1] * spectra[1:].conj()).real @ weight
+    return np.asarray((np.abs(spectra) ** 2) @ weight), np.asarray(shared)
+
+
+def _lufs(power: float) -> float:
+    return max(-0.691 + 10 * float(np.log10(power + 1e-30)), SILENT)

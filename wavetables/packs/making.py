@@ -1,0 +1,204 @@
+"""One item of a pack → its files, and what is to be said of them. Runs in any process on any machine."""
+
+from __future__ import annotations
+
+import errno
+import io
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from nsynth_core import audio, blend, cache, embedding
+from nsynth_core.engine import Engine, load_engine
+from nsynth_core.errors import UserError
+from nsynth_core.files import atomic
+from nsynth_core.notes import hz_to_midi, note_name
+from wavetables.formats import registry
+from wavetables.formats.common import facts_from, facts_text
+from wavetables.importing import import_sound
+from wavetables.inspection import inspect
+from wavetables.packs import loudness, plan, spectra
+from wavetables.packs.plan import Corner, Item, Pack, Recording, Sweep
+from wavetables.shaping import shape
+from wavetables.table import Table
+
+SURE = 0.5  # confidence of a pitch below which somebody should listen
+SHORT_DB = 0.5  # below the asked loudness
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an item has no files; `full` when the disk is."""
+
+    name: str
+    why: str
+    full: bool = False
+
+
+def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
+    """Write the files of `item` below `folder`, each whole or not at all, and give the facts that the manifest lists:
+    plain values, the same for the same sources. Nothing is raised: one bad source is no reason to stop the others."""
+    try:
+        return _make(pack, item, folder)
+    except UserError as error:
+        return Failure(item.name, str(error), _is_full(error))
+    except MemoryError:
+        return Failure(item.name, f"{_sources(item)}: not enough memory; use fewer --workers or a shorter sound")
+    except Exception as error:
+        if _is_full(error):
+            return Failure(item.name, f"cannot write {item.name}: {error}", True)
+        return Failure(item.name, f"{_sources(item)}: {type(error).__name__}: {error}; this is a bug, please report it")
+
+
+def _make(pack: Pack, item: Item, folder: Path) -> Facts:
+    engine = load_engine(pack.engine) if isinstance(item.source, Sweep) else None
+    hashes = [[path.name, cache.sha256(path)] for path in item.source.files]
+    table = _table(pack, item, hashes, engine)
+    frames = loudness.levelled(table.frames, pack.target, pack.level)
+    said = {"pack": pack.title, "author": pack.author, "licence": pack.licence}
+    made = Table(frames, item.name, table.root_pitch, {**table.provenance, **{k: v for k, v in said.items() if v}})
+    paths = plan.table_paths(pack, item)
+    for kind, path in paths.items():
+        registry.write(folder / path, made, True, kind)
+    files = list(paths.values())
+    if pack.previews:
+        files.append(plan.preview_path(item))
+        _write(folder / files[-1], _flac(loudness.played(frames)))
+    for at, path in plan.sample_paths(pack, item).items():
+        assert isinstance(item.source, Sweep)
+        assert engine is not None
+        audio.write(folder / path, _note(pack, item.source, at, engine), True)
+        files.append(path)
+    if pack.pictures:
+        files.append(plan.picture_path(item))
+        _picture(folder / files[-1], made)
+    level = loudness.loudness(frames)
+    return {
+        **plan.describe(item),
+        "words": list(spectra.words(frames)),
+        "frames": len(frames),
+        "root_pitch": made.root_pitch,
+        "loudness": round(level, 2),
+        "sources": hashes,
+        "tables": paths,
+        "files": {path: cache.sha256(folder / path) for path in files},
+        "odd": [*_odd(pack, made, level), *inspect(folder / files[0]).problems],
+        "spectrum": spectra.fingerprint(frames),
+    }
+
+
+# --------------------------------------------------------------------------------------------------------------- tables
+def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Engine | None) -> Table:
+    """The item's table before it is levelled, from the cache where it is known."""
+    source = item.source
+    if isinstance(source, Recording):
+        name = cache.digest("table", source.path.name, hashes, source.pitch, pack.frames)
+        return cache.remember(name, lambda: import_sound(source.path, source.pitch, pack.frames), _save, _load)
+    assert engine is not None
+    count = pack.frames or plan.SWEEP_FRAMES
+    walk = np.linspace(0, 1, count)[:, None] * np.subtract(source.end, source.start) + source.start
+    weights = np.stack([blend.corner_weights(x, y, len(source.corners), source.rule) for x, y in walk])
+    cycles = blend.blend_frames(engine, _instruments(source, engine), weights, pitch=source.pitch, even=True)
+    told = {
+        "sounds": " ".join(corner.name for corner in source.corners),
+        "mix": ",".join(f"{a:g}:{b:g}" for a, b in zip(source.start, source.end, strict=True)),
+        "pitch": note_name(source.pitch),
+        "engine": f"{pack.engine} {engine.version}",
+    }
+    return Table(shape(cycles), item.name, source.pitch, told)
+
+
+def _instruments(source: Sweep, engine: Engine) -> list[blend.Instrument]:
+    return [_loaded(corner, engine.name, _state(corner.files)) for corner in source.corners]
+
+
+def _state(files: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+
+
+@lru_cache(maxsize=16)  # a worker meets the same corners table after table
+def _loaded(corner: Corner, engine: str, state: object) -> blend.Instrument:
+    return corner.load(load_engine(engine))
+
+
+def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrument:
+    """The instrument in a sound file, its embedding from the cache where it is known; or in a folder of NAME_PITCH
+    files. Raises UserError."""
+    if path.is_dir():
+        return blend.load_instrument(path, engine)
+    name = cache.digest("embedding", cache.sha256(path), pitch, engine.name, engine.version)
+    code = cache.remember(
+        name,
+        lambda: blend.load_instrument(path, engine, pitch).load(0),
+        lambda to, value: embedding.save(to, value, True),
+        embedding.load,
+    )
+    return blend.Instrument(path.stem, (hz_to_midi(float(np.median(code.f0_hz))),), lambda _: code, moving=True)
+
+
+def _note(pack: Pack, source: Sweep, at: float, engine: Engine) -> audio.Sound:
+    x, y = np.subtract(source.end, source.start) * at + source.start
+    weights = blend.corner_weights(float(x), float(y), len(source.corners), source.rule)
+    return blend.blend_note(engine, _instruments(source, engine), list(map(float, weights)), pitch=source.pitch)
+
+
+def _save(path: Path, table: Table) -> None:
+    with atomic(path, True) as temporary, temporary.open("wb") as file:
+        np.savez(file, frames=table.frames, name=np.asarray(table.name), facts=np.asarray(facts_text(table)))
+
+
+def _load(path: Path) -> Table:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            root, provenance = facts_from(str(data["facts"]))
+            return Table(data["frames"], str(data["name"]), root, provenance)
+    except Exception as error:  # zip, zlib and numpy each have their own for damaged files
+        raise UserError(f"{path}: not a cached table") from error
+
+
+# ---------------------------------------------------------------------------------------------------------------- files
+def _flac(note: audio.Floats) -> bytes:
+    """In memory, so that a full disk is the system's own error and not libsndfile's."""
+    data = io.BytesIO()
+    soundfile.write(data, note, loudness.RATE, format="FLAC", subtype="PCM_16")
+    return data.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic(path, True) as temporary:
+        temporary.write_bytes(data)
+
+
+def _picture(path: Path, table: Table) -> None:
+    raise NotImplementedError
+
+
+# ----------------------------------------------------------------------------------------------------------------- odds
+def _odd(pack: Pack, table: Table, level: float) -> list[str]:
+    found = []
+    if pack.target is not None and pack.level == "table" and level < pack.target - SHORT_DB:
+        found.append(f"{pack.target - level:.1f} dB quieter than the pack: its peak is at full scale")
+    sure = re.search(r"confidence (\d\.\d+)", table.provenance.get("pitch", ""))
+    if sure and float(sure.group(1)) < SURE:
+        found.append(f"pitch uncertain ({table.provenance['pitch']}); listen, or give it")
+    return found
+
+
+def _sources(item: Item) -> str:
+    return ", ".join(path.name for path in item.source.files) or item.name
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """True when the disk has no room left, however the error was wrapped."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,144 @@
+"""Make a pack: what is missing is made by workers, what is there is kept, and the whole is concluded the same way
+however often it was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nsynth_core import cache
+from nsynth_core.engine import load_engine
+from nsynth_core.errors import UserError
+from wavetables.packs import conclusion, journal, plan
+from wavetables.packs.journal import Facts, Journal
+from wavetables.packs.making import Failure
+from wavetables.packs.plan import Item, Pack, Sweep
+from wavetables.packs.workers import results
+
+
+@dataclass(frozen=True)
+class Made:
+    """`manifest` is what pack.json holds, None when no item could be made; `kept` items were there already."""
+
+    manifest: Facts | None
+    failures: tuple[Failure, ...]
+    kept: int
+
+
+Update = Callable[[int, int, "Facts | Failure | None"], None]
+
+
+def build(
+    pack: Pack,
+    folder: Path,
+    update: Update = lambda done, total, result: None,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+    force: bool = False,
+) -> Made:
+    """Make `pack` in `folder`, or what is missing of it; update(done, total, what came of an item) after each.
+
+    workers  processes on this machine;  cluster  address of a Dask scheduler whose workers see the same folders
+    force    bring a folder with other content, an older recipe's or changed files up to date; foreign files stay
+    Raises UserError: the folder is in use by another run or holds something else, the disk is full, no such cluster.
+    An item that cannot be made is among the failures, and the rest is made.
+    """
+    check(folder, force)
+    failures: list[Failure] = []
+    with journal.opened(folder) as record:
+        keys = _keys(pack)
+        kept = _standing(pack, keys, record, folder, force)
+        before = len(kept)
+        update(before, len(keys), None)
+        todo = [item for item in pack.items if keys[item.name] not in kept]
+        for result in results(pack, todo, folder, workers, cluster):
+            if isinstance(result, Failure):
+                if result.full:
+                    raise UserError(f"{result.why}; make room, then run the same command again: it goes on from here")
+                failures.append(result)
+            else:
+                facts = {"key": keys[result["name"]], **result}
+                kept[facts["key"]] = facts
+                record.add(facts)
+            update(len(kept) + len(failures), len(keys), result)
+        if not kept:
+            return Made(None, tuple(failures), 0)
+        _sweep_up(pack, keys, record, folder)
+        made = [kept[keys[item.name]] for item in pack.items if keys[item.name] in kept]
+        failures.sort(key=lambda failure: list(keys).index(failure.name))
+        manifest = conclusion.conclude(pack, made, failures, folder, _plan_key(keys))
+    cache.prune()
+    return Made(manifest, tuple(failures), before)
+
+
+def check(folder: Path, force: bool) -> None:
+    """Raise UserError when `folder` is a file, or holds something else than a pack (unless `force`)."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, and a pack is a folder; choose another -o")
+    known = any((folder / name).exists() for name in (journal.NAME, journal.MANIFEST))
+    if folder.is_dir() and any(folder.iterdir()) and not known and not force:
+        raise UserError(f"{folder} is not empty and holds no pack; choose another -o or add --force")
+
+
+def _keys(pack: Pack) -> dict[str, str]:
+    """The key of each item's name, in the pack's order."""
+    sweeps = any(isinstance(item.source, Sweep) for item in pack.items)
+    version = load_engine(pack.engine).version if sweeps else ""
+    return {item.name: plan.key(pack, item, version) for item in pack.items}
+
+
+def _plan_key(keys: dict[str, str]) -> str:
+    return cache.digest("plan", keys)
+
+
+def _standing(pack: Pack, keys: dict[str, str], record: Journal, folder: Path, force: bool) -> dict[str, Facts]:
+    """The facts by key of items whose sources and files are as they were recorded. Raises UserError where files that a
+    run has finished would be replaced or removed unasked."""
+    if not force and not set(record.done) <= set(keys.values()):
+        raise UserError(f"{folder} was made from another recipe or release; add --force to bring it up to date")
+    kept: dict[str, Facts] = {}
+    changed: list[str] = []
+    for item in pack.items:
+        facts = record.done.get(keys[item.name])
+        if facts is None:
+            continue
+        whole = all((folder / path).exists() for path in facts["files"])
+        if not _same_sources(item, facts) or any(
+            cache.sha256(folder / path) != sha for path, sha in facts["files"].items() if (folder / path).exists()
+        ):
+            changed.append(item.name)
+        elif whole:
+            kept[facts["key"]] = facts
+    if changed and not force:
+        names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        raise UserError(f"{folder}: {names} changed since it was made; add --force to make it again from the sources")
+    return kept
+
+
+def _same_sources(item: Item, facts: Facts) -> bool:
+    try:
+        return bool([[path.name, cache.sha256(path)] for path in item.source.files] == facts["sources"])
+    except UserError:
+        return False
+
+
+def _sweep_up(pack: Pack, keys: dict[str, str], record: Journal, folder: Path) -> None:
+    """Remove what an earlier plan's items left and no item has now, unless somebody changed it."""
+    planned = {path for item in pack.items for path in plan.paths(pack, item)}
+    for key, facts in record.done.items():
+        if key not in keys.values():
+            for path, sha in facts["files"].items():
+                with suppress(UserError):  # gone already
+                    if path not in planned and cache.sha256(folder / path) == sha:
+                        (folder / path).unlink()
+                        _remove_empty((folder / path).parents, folder)
+
+
+def _remove_empty(parents: Iterable[Path], folder: Path) -> None:
+    for parent in parents:
+        if parent == folder or any(parent.iterdir()):
+            return
+        parent.rmdir()
