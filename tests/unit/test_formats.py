@@ -245,28 +245,75 @@ class TestVital:
         level = [np.abs(np.fft.rfft(frame))[1:40] for frame in (a, found.frames[5], b)]
         np.testing.assert_allclose(np.sqrt(level[1]), (np.sqrt(level[0]) + np.sqrt(level[2])) / 2, rtol=1e-3)
 
-    def test_an_imported_sound(self, tmp_path):
+    def imported(self, **members: object) -> dict:
         audio = base64.b64encode((bright(4) * 32767).astype("<i2").tobytes()).decode()
-        source = {"type": "Audio File Source", "audio_file": audio, "window_size": 2048.0}
+        source = {"type": "Audio File Source", "audio_file": audio, "window_size": 2048.0, **members}
         source["keyframes"] = [{"start_position": 0, "position": 0}, {"start_position": 3 * 2048, "position": 256}]
-        data = {"version": "1.0.7", "groups": [{"components": [source, {"type": "Wave Folder"}]}]}
-        found = vital.load(self.save(tmp_path, data))
+        return {"version": "1.0.7", "groups": [{"components": [source]}]}
+
+    @pytest.mark.parametrize("fade", [1, 2, 3])
+    def test_an_imported_table_comes_back_frame_by_frame(self, tmp_path, fade):
+        found = vital.load(self.save(tmp_path, self.imported(fade_style=fade, normalize_mult=False)))
         np.testing.assert_allclose(found.frames, bright(4), atol=1 / 32767)
-        assert "Wave Folder" in found.remarks[0]
+        assert found.encoding == "int16"
+
+    def test_an_imported_sound_is_rendered(self, tmp_path):
+        found = vital.load(self.save(tmp_path, self.imported(fade_style=0)))
+        assert len(found.frames) == 257
+        assert found.decision == "rendered as Vital plays it: Audio File Source"
+
+    def test_modifiers_are_rendered_and_what_is_unknown_is_named(self, tmp_path):
+        data = self.document(1)
+        data["groups"][0]["components"] += [
+            {"type": "Wave Folder", "keyframes": [{"position": 0, "fold_boost": 1.5}]},
+            {"type": "Wave Melter", "keyframes": []},
+        ]
+        found = vital.load(self.save(tmp_path, data))
+        folded = np.sin(1.5 * np.arcsin(bright(1)[0]))
+        folded -= folded.mean()  # as Vital does
+        np.testing.assert_allclose(found.frames[0], folded / np.abs(folded).max(), atol=1e-5)
+        assert found.decision == "rendered as Vital plays it: Wave Source, Wave Folder"
+        assert any("Wave Melter" in line and "left out" in line for line in found.remarks)
+
+    def test_drawn_lines(self, tmp_path):
+        """A triangle: heights run from 1 at the bottom to 0 at the top."""
+        drawn = {"num_points": 3, "points": [0, 1, 0.5, 0, 1, 1], "powers": [0, 0, 0]}
+        source = {"type": "Line Source", "num_points": 3, "keyframes": [{"position": 0, "line": drawn}]}
+        data = {"version": "1.0.7", "groups": [{"components": [source]}]}
+        found = vital.load(self.save(tmp_path, data)).frames
+        assert found.shape == (1, FRAME_SIZE)
+        np.testing.assert_allclose(found[0], 1 - 2 * np.abs(2 * T - 1), atol=3e-3)
+
+    def test_the_table_of_each_oscillator(self, tmp_path):
+        tables = [self.document(count) for count in (2, 3, 4)]
+        preset = {"settings": {"osc_1_on": 1.0, "osc_3_on": 1.0, "wavetables": tables}}
+        path = self.save(tmp_path, preset)
+        assert [len(registry.load(path, oscillator=k).frames) for k in (1, 2, 3)] == [2, 3, 4]
+        assert "--oscillator for that of 3" in registry.load(path).remarks[0]
+        with pytest.raises(UserError, match="no oscillator 4"):
+            registry.load(path, oscillator=4)
+        with pytest.raises(UserError, match="no preset"):
+            registry.load(self.save(tmp_path, tables[0]), oscillator=1)
+
+    def test_a_thousand_modifiers_are_refused(self, tmp_path):
+        data = self.document(1)
+        data["groups"] *= 200
+        with pytest.raises(UserError, match="more than 32 components"):
+            vital.load(self.save(tmp_path, data))
 
     @pytest.mark.parametrize(
         ("change", "why"),
         [
             (lambda d: d.pop("groups"), "neither a Vital table nor"),
-            (lambda d: d.update(groups=[]), "no groups"),
-            (lambda d: d["groups"][0].update(components=[]), "no Wave Source"),
-            (lambda d: d["groups"][0]["components"][0].update(type="Line Source"), "drawn lines"),
+            (lambda d: d.update(groups=[]), "no source"),
+            (lambda d: d["groups"][0].update(components=[]), "no source"),
+            (lambda d: d["groups"][0]["components"][0].update(type="Line Source"), "without its line"),
             (lambda d: d["groups"][0]["components"][0].update(keyframes=[]), "no key frames"),
             (lambda d: d["groups"][0]["components"][0]["keyframes"][0].update(position=257), "outside 0..256"),
             (lambda d: d["groups"][0]["components"][0]["keyframes"][0].update(position=None), "outside 0..256"),
-            (lambda d: d["groups"][0]["components"][0]["keyframes"][0].update(wave_data="AAAA"), "8192 are needed"),
+            (lambda d: d["groups"][0]["components"][0]["keyframes"][0].update(wave_data="AAAA"), "2048 are needed"),
             (lambda d: d["groups"][0]["components"][0]["keyframes"][0].update(wave_data="?!"), "no base64"),
-            (lambda d: d["groups"][0]["components"][0]["keyframes"][0].pop("wave_data"), "without wave_data"),
+            (lambda d: d["groups"][0]["components"][0]["keyframes"][0].pop("wave_data"), "wave_data is missing"),
         ],
     )
     def test_damaged(self, tmp_path, change, why):

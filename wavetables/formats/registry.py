@@ -72,9 +72,10 @@ def read(path: str | os.PathLike[str], size: int | None = None) -> Table:
     return load(name, size).table(name.resolve().name if name.is_dir() else name.stem)
 
 
-def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
-    """What a wavetable file or a folder of single cycles holds; `size` overrules the samples a frame of a WAV.
-    Raises UserError: missing, of no format that is read here, damaged."""
+def load(path: str | os.PathLike[str], size: int | None = None, oscillator: int | None = None) -> Loaded:
+    """What a wavetable file or a folder of single cycles holds; `size` overrules the samples a frame of a WAV,
+    `oscillator` (1..3) picks the table of a Vital preset. Raises UserError: missing, of no format that is read here,
+    damaged."""
     name = Path(path)
     if os.path.isdir(name):  # unlike Path.is_dir, never raises
         return cycles.load(name)
@@ -85,7 +86,7 @@ def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
     if head.startswith(surge.MAGIC):
         return surge.load(name)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or suffix in {".vitaltable", ".vital"}:
-        return vital.load(name)
+        return vital.load(name, oscillator)
     if suffix == ".wt":
         return dune.load(name)
     if suffix == ".sfz":
