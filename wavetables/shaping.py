@@ -5,6 +5,8 @@ Frames are float (n, 2048), n >= 1; every function returns a new float32 array o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from nsynth_core.audio import Floats
 
 PEAK = 10 ** (-0.1 / 20)  # -0.1 dBFS: a synth's interpolation may overshoot the samples a little
 EASINGS = 4
+FLOOR_DB = 100.0
 WEAK_FUNDAMENTAL = 0.01  # of the strongest harmonic: below, its phase is mostly noise
 
 
@@ -40,11 +43,51 @@ def align(frames: Floats) -> Floats:
     """Rotate every frame (by fractions of a sample, its spectrum otherwise kept) so that neighbours do not cancel while
     a synth crossfades them: fundamentals in sine phase; a frame with a weak fundamental at its best correlation with
     the frames beside it."""
+    return rotate(frames, aligning(frames))
+
+
+def aligning(frames: Floats) -> NDArray[np.float64]:
+    """(n,) cycles by which `align` turns each frame back."""
     spectrum = np.fft.rfft(frames.astype(np.float64))
     turns = np.angle(spectrum[:, 1]) / (2 * np.pi) + 0.25  # a sine's is -1/4
-    spectrum *= _rotation(_chained(spectrum, turns, has_fundamental(frames)), spectrum.shape[1])
+    return _chained(spectrum, turns, has_fundamental(frames))
+
+
+def rotate(frames: Floats, turns: NDArray[np.float64]) -> Floats:
+    """Every frame turned back by its part (n,) of a cycle."""
+    spectrum = np.fft.rfft(frames.astype(np.float64))
+    spectrum *= _rotation(turns, spectrum.shape[1])
     spectrum[:, -1] = 0.0
     return np.asarray(np.fft.irfft(spectrum, frames.shape[1]), dtype=np.float32)
+
+
+def all_sines(frames: Floats) -> Floats:
+    """Every harmonic in sine phase: of what it was only the levels are left, and frames never cancel."""
+    return _of_spectra(-1j * _levels(frames), frames.shape[1])
+
+
+def minimum_phase(frames: Floats) -> Floats:
+    """The phases of least delay that go with each frame's levels: energy at the front, alike levels alike shapes. By
+    the folded cepstrum (Oppenheim & Schafer, "Discrete-Time Signal Processing", 12.2); levels more than FLOOR_DB below
+    the strongest count as that."""
+    level = _levels(frames)
+    known = np.maximum(level, level.max(1, keepdims=True) * 10 ** (-FLOOR_DB / 20) + 1e-30)
+    known[:, 0] = known[:, 1]
+    cepstrum = np.fft.irfft(np.log(known))
+    half = cepstrum.shape[1] // 2
+    cepstrum[:, 1:half] *= 2
+    cepstrum[:, half + 1 :] = 0.0
+    return _of_spectra(level * np.exp(1j * np.fft.rfft(cepstrum).imag), frames.shape[1])
+
+
+def _levels(frames: Floats) -> NDArray[np.float64]:
+    level = np.abs(np.fft.rfft(frames.astype(np.float64)))
+    level[:, [0, -1]] = 0.0
+    return np.asarray(level, dtype=np.float64)
+
+
+def _of_spectra(spectra: NDArray[np.complexfloating[Any, Any]], size: int) -> Floats:
+    return np.asarray(np.fft.irfft(spectra, size), dtype=np.float32)
 
 
 def _rotation(turns: NDArray[np.float64], bins: int) -> NDArray[np.complex128]:
@@ -83,16 +126,21 @@ def seam(frames: Floats) -> NDArray[np.float64]:
 
 
 def settle_seam(frames: Floats) -> Floats:
-    """Rotate all frames alike, by whole samples, to where the seams are least: a cycle has no beginning of its own,
-    so the seam belongs where the wave is quiet rather than on the edge of a saw. Phases between frames stay. Frames
-    too different to be quiet in one place (speech, noise) are eased there, each by the least it takes."""
-    steps = np.abs(frames.astype(np.float64) - np.roll(frames, 1, axis=1))  # [k]: the step into sample k
-    seams = steps / np.maximum(np.median(steps, 1, keepdims=True), 1e-9)
-    cost = (np.maximum(seams - 1.0, 0.0) ** 2).sum(0) + 0.01 * seams.max(0)
-    turned = np.ascontiguousarray(np.roll(frames, -int(cost.argmin()), axis=1), dtype=np.float32)
+    """Rotate all frames alike, by whole samples, to where the seams are least (`turned_to_rest`). Frames too different
+    to be quiet in one place (speech, noise) are eased there, each by the least it takes."""
+    turned = turned_to_rest(frames)
     loud = np.flatnonzero(seam(turned) > 1.0)
     turned[loud] = _eased(turned[loud])
     return turned
+
+
+def turned_to_rest(frames: Floats) -> Floats:
+    """All frames rotated alike, by whole samples: a cycle has no beginning of its own, so the seam belongs where the
+    wave is quiet rather than on the edge of a saw. Phases between frames stay."""
+    steps = np.abs(frames.astype(np.float64) - np.roll(frames, 1, axis=1))  # [k]: the step into sample k
+    seams = steps / np.maximum(np.median(steps, 1, keepdims=True), 1e-9)
+    cost = (np.maximum(seams - 1.0, 0.0) ** 2).sum(0) + 0.01 * seams.max(0)
+    return np.ascontiguousarray(np.roll(frames, -int(cost.argmin()), axis=1), dtype=np.float32)
 
 
 def _eased(frames: Floats) -> Floats:
@@ -121,6 +169,13 @@ def resample_frames(frames: Floats, count: int) -> Floats:
     share = (place - low)[:, None]
     high = np.minimum(low + 1, len(frames) - 1)
     return np.asarray(frames[low] * (1 - share) + frames[high] * share, dtype=np.float32)
+
+
+def level_each(frames: Floats, level: NDArray[np.float64]) -> Floats:
+    """Every frame at the same `level` (n,), whatever measures it (amplitude > 0; 0 for silence, which stays), the
+    table's peak at PEAK."""
+    gain = np.where(level > 0, level.max() / np.maximum(level, 1e-12 * level.max() + 1e-30), 0.0)
+    return normalize(np.asarray(frames * gain[:, None], dtype=np.float32))
 
 
 def shape(frames: Floats, peak: float = PEAK) -> Floats:

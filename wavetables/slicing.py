@@ -1,7 +1,7 @@
 """Sound → single cycles → frames. A cycle is read along the exact phase of the note, so a frame closes by construction.
 
 1. The pitch track gives the phase; what adjacent cycles still slip against each other, seen by all partials together,
-   corrects it (`_Phase.corrected`): at 30 Hz the 600th partial turns a third of a cycle per cent of error and period.
+   corrects it (`Phase.corrected`): at 30 Hz the 600th partial turns a third of a cycle per cent of error and period.
 2. Cycles are read band-limited at equal steps of phase; everything above the source's Nyquist goes.
 3. Neighbouring cycles are averaged under a Hann window over whole periods (at least two, so that both ends of a frame
    meet). How many is chosen for each harmonic by cross-validation: many where noise hides a steady harmonic, few where
@@ -11,79 +11,117 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
+from nsynth_core.metrics import spectral_distance
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack
+from wavetables.reading import Doubles, Phase, Reader
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
-Doubles = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 Complexes = NDArray[np.complex128]
 
 QUIET_DB = -40.0  # parts of the note further below its loudest make no frames
+SILENT_DB = -80.0  # the same where the part of the note is chosen by hand
 TOP_RATE = 96_000  # a table of 1023 harmonics holds nothing a higher rate would add
-HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
-BLOCK = 1 << 14
 SPANS = (2, 4, 8, 16, 32)  # periods of the Hann windows
+MAX_SPAN = 64
 POOL = 2.0  # harmonics up to an octave apart choose their window together
 RAMP = 0.25  # of a period: flanks of the shortest window, which is flat between
 LONGEST_SPAN = 0.25  # seconds it may cover; four periods always
 RELEASE_SECONDS, RELEASE_DB = 0.06, 8.0
-SLIP_SECONDS = 0.015  # over which corrections of the phase are averaged
-RUNGS = (4, 16, 64, 256, 1023)  # harmonics that correct the phase, coarse to fine
+LOOKS = 768  # cycles whose spectra tell how fast the timbre moves
+HEARD_HARMONICS = 64  # of them
+
+
+@dataclass(frozen=True)
+class Slices:
+    """`frames` float32 (channels, n, 2048); `seconds` (n,) where in the sound each was cut; `used` of `cycles` whole
+    cycles; `periods` (harmonics,) each one was averaged over, 1 for a single cycle with its seam crossfaded."""
+
+    frames: Floats
+    seconds: Doubles
+    used: int
+    cycles: int
+    periods: Numbers
 
 
 def slice_cycles(sound: Sound, track: PitchTrack, frames: int | None = None) -> Floats:
-    """Single cycles of `sound` along `track` as float32 (n, 2048), zero DC, at the sound's level, in the phase the
-    track gives them (see shaping.align). They are spread evenly over the time the note is voiced and within 40 dB of
-    its loudest: as many as there are cycles, at most `frames` (1..256, default 256).
+    """Single cycles of all channels' mean as float32 (n, 2048): see `slice_channels`."""
+    cut: Floats = slice_channels(Sound(sound.mid()[:, None], sound.rate), track, frames).frames[0]
+    return cut
+
+
+def slice_channels(
+    sound: Sound,
+    track: PitchTrack,
+    frames: int | None = None,
+    *,
+    even: bool = False,
+    average: int | None = None,
+    everywhere: bool = False,
+) -> Slices:
+    """Single cycles of every channel of `sound`, all cut at the same places along `track`: zero DC, at the sound's
+    level, in the phase the track gives them (see shaping.align). As many as there are cycles, at most `frames` (1..256,
+    default 256), from where the note is voiced, within 40 dB of its loudest and not yet let go.
+
+    even        spread by equal steps of timbre (log-spectral distance) instead of time
+    average     periods (1..64) in each frame, for all harmonics, instead of as many as serve each
+    everywhere  from the whole sound: the part was chosen by hand
 
     Raises UserError when not one whole period is there.
     """
     if sound.rate > TOP_RATE:
         sound = resample(sound, TOP_RATE)
-    x = sound.mid().astype(np.float64)
-    x -= x.mean()
-    phase = _Phase.of(track, sound)
-    active = _active_cycles(x, sound.rate, track, phase)
+    rate, mid = sound.rate, sound.mid()
+    phase = Phase.of(track, sound)
+    numbers, power, edges = _whole_cycles(mid - np.float32(mid.mean(dtype=np.float64)), rate, phase, track)
+    active = numbers[_chosen(power, edges, track, everywhere)]
+    low_hz = float(track.f0_hz[track.voiced].min() if track.voiced.any() else track.f0_hz.min())
+    readers = [Reader(x - np.float32(x.mean(dtype=np.float64)), rate, low_hz) for x in sound.samples.T]
+    reader = readers[0] if len(readers) == 1 else Reader(mid, rate, low_hz)
     wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
-    picks = active[np.round(np.linspace(0, len(active) - 1, wanted)).astype(np.int64)]
-    reader = _Reader(x, sound.rate, float(track.f0_hz[track.voiced].min() if track.voiced.any() else track.f0_hz.min()))
+    picks = _picked(reader, phase, active, power[active - numbers[0]], wanted, even)
     inner = np.unique(np.clip(picks, active[0] + 1, max(active[-1] - 1, active[0] + 1)))
     for _ in range(2):
         phase = phase.corrected(reader, inner)
-    spectra = _averaged(reader, phase, picks, active)
-    number = np.arange(spectra.shape[1])
-    f0 = phase.f0(picks)
-    spectra[number * f0[:, None] > 0.5 * sound.rate] = 0.0
-    spectra[:, 0] = 0.0
-    full = np.zeros((len(picks), FRAME_SIZE // 2 + 1), dtype=np.complex128)
-    keep = min(spectra.shape[1], FRAME_SIZE // 2)
-    full[:, :keep] = spectra[:, :keep]
-    return np.asarray(np.fft.irfft(full * (FRAME_SIZE / reader.points), FRAME_SIZE), dtype=np.float32)
+    spectra, periods = _averaged(readers, phase, picks, active, average)
+    spectra[:, np.arange(spectra.shape[2]) * phase.f0(picks)[:, None] > 0.5 * rate] = 0.0
+    spectra[:, :, 0] = 0.0
+    full = np.zeros((len(readers), len(picks), FRAME_SIZE // 2 + 1), dtype=np.complex128)
+    keep = min(spectra.shape[2], FRAME_SIZE // 2)
+    full[:, :, :keep] = spectra[:, :, :keep]
+    cycles = np.asarray(np.fft.irfft(full * (FRAME_SIZE / reader.points), FRAME_SIZE), dtype=np.float32)
+    return Slices(cycles, phase.seconds_of(picks + 0.5), len(active), len(numbers), periods[1:])
 
 
-def _active_cycles(x: Doubles, rate: int, track: PitchTrack, phase: _Phase) -> NDArray[np.int64]:
-    """Numbers of the whole cycles within the sound that are voiced and loud enough."""
+# ------------------------------------------------------------------------------------------------------ where to cut
+def _whole_cycles(x: Floats, rate: int, phase: Phase, track: PitchTrack) -> tuple[Numbers, Doubles, Doubles]:
+    """Numbers (n,) of the whole cycles within the sound, their power (n,) and the seconds (n + 1,) they meet at."""
     first, last = int(np.ceil(phase.cycles[0] - 1e-6)), int(np.floor(phase.at(len(x) / rate) + 1e-6))
     numbers = np.arange(first, last)
     if len(numbers) == 0:
         raise UserError(f"less than one period of {np.median(track.f0_hz):.1f} Hz; a longer sound is needed")
     edges = phase.seconds_of(np.arange(first, last + 1))
-    energy = np.concatenate([[0.0], np.cumsum(x * x)])
-    start = np.clip((edges[:-1] * rate).astype(np.int64), 0, len(x) - 1)
-    stop = np.clip((edges[1:] * rate).astype(np.int64), start + 1, len(x))
-    power = (energy[stop] - energy[start]) / (stop - start)
+    start = np.clip((edges * rate).astype(np.int64), 0, len(x) - 1)
+    energy = np.add.reduceat(x[: max(start[-1], start[-2] + 1)] ** 2, start[:-1], dtype=np.float64)
+    return numbers, energy / np.maximum(np.diff(start), 1), edges
+
+
+def _chosen(power: Doubles, edges: Doubles, track: PitchTrack, everywhere: bool) -> NDArray[np.bool_]:
+    """(n,): the cycles that are voiced and loud enough; where there are none, the loud ones, else all."""
+    if everywhere:
+        loud: NDArray[np.bool_] = power > 10 ** (SILENT_DB / 10) * power.max()
+        return loud if loud.any() else ~loud
     loud = power > 10 ** (QUIET_DB / 10) * power.max()
     loud[_let_go(power, edges) :] = False
     near = np.round((edges[1:] + edges[:-1]) / 2 / HOP_SECONDS).astype(np.int64)
-    voiced = track.voiced[np.clip(near, 0, len(track.voiced) - 1)]
-    chosen = numbers[loud & voiced] if (loud & voiced).any() else numbers[loud]
-    return chosen if len(chosen) else numbers
+    both = loud & track.voiced[np.clip(near, 0, len(track.voiced) - 1)]
+    return np.asarray(both if both.any() else loud if loud.any() else ~loud)
 
 
 def _let_go(power: Doubles, edges: Doubles) -> int:
@@ -106,128 +144,70 @@ def _let_go(power: Doubles, edges: Doubles) -> int:
     return len(level)
 
 
-# ---------------------------------------------------------------------------------------------------------------- phase
-@dataclass(frozen=True)
-class _Phase:
-    """The note's phase: `cycles` at `seconds`, both strictly rising."""
-
-    seconds: Doubles
-    cycles: Doubles
-
-    @staticmethod
-    def of(track: PitchTrack, sound: Sound) -> _Phase:
-        # finer than the track's own steps: between two of them f0 is a straight line and phase is curved
-        seconds = np.arange(0.0, sound.seconds + 0.0015, 0.001)
-        return _Phase(seconds, track.cycles(seconds))
-
-    def at(self, seconds: float) -> float:
-        return float(np.interp(seconds, self.seconds, self.cycles))
-
-    def seconds_of(self, cycles: NDArray[np.generic] | Doubles) -> Doubles:
-        """Cubic Hermite between the values (its slopes are the periods), straight beyond the ends."""
-        k = np.clip(np.searchsorted(self.cycles, cycles, "right") - 1, 0, len(self.cycles) - 2)
-        span = self.cycles[k + 1] - self.cycles[k]
-        u = (cycles - self.cycles[k]) / span
-        inside = np.clip(u, 0.0, 1.0)
-        rest = 1.0 - inside
-        curve = inside * rest * (self.periods[k] * span * rest - self.periods[k + 1] * span * inside)
-        smooth = self.seconds[k] + (self.seconds[k + 1] - self.seconds[k]) * inside * inside * (3 - 2 * inside)
-        return np.asarray(smooth + curve + (u - inside) * span * self.periods[k], dtype=np.float64)
-
-    @cached_property
-    def periods(self) -> Doubles:
-        """Seconds a cycle."""
-        return np.asarray(1.0 / np.gradient(self.cycles, self.seconds, edge_order=2), dtype=np.float64)
-
-    def f0(self, numbers: NDArray[np.int64]) -> Doubles:
-        """Hz during the cycles of these numbers."""
-        return 1.0 / (self.seconds_of(numbers + 1.0) - self.seconds_of(numbers + 0.0))
-
-    def corrected(self, reader: _Reader, picks: NDArray[np.int64]) -> _Phase:
-        """The phase without what cycles around each pick slip against their neighbours."""
-        slip, trust = _slips(reader.cycles(self, picks[:, None] + np.arange(-1, 2)))
-        places = picks + 0.5
-        when = self.seconds_of(places)
-        share = np.exp(-(((when[:, None] - when) / SLIP_SECONDS) ** 2)) * trust
-        slip = (share * slip).sum(1) / share.sum(1)
-        drift = np.interp(self.cycles, places, slip) if len(places) > 1 else np.full(len(self.cycles), slip[0])
-        step = np.diff(self.cycles) * (1.0 + (drift[1:] + drift[:-1]) / 2)
-        return _Phase(self.seconds, self.cycles[0] + np.concatenate([[0.0], np.cumsum(step)]))
+def _picked(reader: Reader, phase: Phase, active: Numbers, power: Doubles, wanted: int, even: bool) -> Numbers:
+    """`wanted` of the `active` cycles, spread over time or timbre; a single one from the middle of the energy."""
+    if wanted == 1:
+        return active[[int(np.searchsorted(np.cumsum(power), power.sum() / 2))]]
+    if wanted == len(active):
+        return active
+    place = _timbre(reader, phase, active) if even else np.cumsum(1 / phase.f0(active))
+    fewest, most = wanted, 64 * wanted
+    picks = _spread(place, wanted)
+    while most - fewest > 1:  # where it moves faster than cycle by cycle, other cycles take what is left
+        middle = (fewest + most) // 2
+        more = _spread(place, middle)
+        if len(more) <= wanted:
+            fewest, picks = middle, more
+        else:
+            most = middle
+    return active[picks]
 
 
-def _slips(cycles: Doubles) -> tuple[Doubles, Doubles]:
-    """Cycles by which the phase ran too slow per cycle, and how sure that is (1 / variance, any scale), both (n,):
-    from n runs of adjacent cycles (n, run, points)."""
-    spectra = np.fft.rfft(cycles)[:, :, 1:]
-    turn = (spectra[:, 1:] * spectra[:, :-1].conj()).sum(1)
-    slip, trust = np.zeros(len(turn)), np.ones(len(turn))
-    number = np.arange(1.0, turn.shape[1] + 1)
-    for top in RUNGS:
-        left = np.angle(turn[:, :top] * np.exp(-2j * np.pi * slip[:, None] * number[:top])) / (2 * np.pi)
-        # the variance of a phase goes with 1 / power; a partial that turns on its own is no evidence
-        weight = np.abs(turn[:, :top]) * (np.abs(left) < 0.2)
-        trust = (weight * number[:top] ** 2).sum(1) + 1e-30
-        slip += (weight * number[:top] * left).sum(1) / trust
-        if top >= turn.shape[1]:
-            break
-    return np.clip(slip, -0.03, 0.03), trust
+def _spread(place: Doubles, count: int) -> Numbers:
+    """Numbers of the cycles nearest to `count` even steps of the rising `place` (n,)."""
+    steps = np.linspace(place[0], place[-1], count)
+    above = np.clip(np.searchsorted(place, steps), 1, len(place) - 1)
+    return np.unique(above - (steps - place[above - 1] < place[above] - steps))
 
 
-# -------------------------------------------------------------------------------------------------------------- reading
-class _Reader:
-    """Reads a signal at any places, band-limited."""
-
-    def __init__(self, x: Doubles, rate: int, low_hz: float):
-        self.rate = rate
-        # a fifth more than the source has samples a cycle: images fall above the source's Nyquist and go with it
-        self.points = int(2 ** np.ceil(np.log2(max(1.2 * rate / low_hz, 16.0))))
-        self.x = np.concatenate([np.zeros(HALF_TAPS), x, np.zeros(HALF_TAPS + 1)])
-        self.count = len(x)
-        place = np.arange(-HALF_TAPS * TABLE_STEPS, HALF_TAPS * TABLE_STEPS + 1) / TABLE_STEPS
-        window = np.i0(BETA * np.sqrt(np.maximum(1 - (place / HALF_TAPS) ** 2, 0))) / np.i0(BETA)
-        kernel = np.sinc(place) * window
-        # row r: the taps for a place r / TABLE_STEPS behind a sample
-        self.taps = kernel[:-1].reshape(-1, TABLE_STEPS)[::-1].T
-        self.taps = np.vstack([self.taps, np.append(0.0, self.taps[0, :-1])])
-
-    def cycles(self, phase: _Phase, numbers: NDArray[np.int64]) -> Doubles:
-        """Cycles of any numbers (...,) as (..., points)."""
-        unique, back = np.unique(numbers, return_inverse=True)
-        grid = unique[:, None] + np.arange(self.points) / self.points
-        inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
-        values = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
-        return np.asarray(values[back.reshape(numbers.shape)], dtype=np.float64)
-
-    def at(self, places: Doubles) -> Doubles:
-        """Values at fractional sample numbers; silence beyond the ends."""
-        out = np.empty(len(places))
-        for a in range(0, len(places), BLOCK):
-            p = np.clip(places[a : a + BLOCK], -1.0, self.count)
-            whole = np.floor(p).astype(np.int64)
-            fine = (p - whole) * TABLE_STEPS
-            row = np.minimum(fine.astype(np.int64), TABLE_STEPS - 1)
-            share = (fine - row)[:, None]
-            taps = self.taps[row] * (1 - share) + self.taps[row + 1] * share
-            near = np.lib.stride_tricks.sliding_window_view(self.x, 2 * HALF_TAPS)[whole + 1]
-            out[a : a + BLOCK] = np.einsum("ij,ij->i", taps, near)
-        return out
+def _timbre(reader: Reader, phase: Phase, active: Numbers) -> Doubles:
+    """(n,): how far the timbre has moved up to each cycle, the sum of the distances passed. Noise between neighbours
+    would count as movement, so each look is a mean over four periods."""
+    looks = np.unique(np.round(np.linspace(0, len(active) - 1, LOOKS)).astype(np.int64))
+    around = np.clip(active[looks][:, None] + np.arange(-2, 3), active[0], active[-1])
+    level = np.abs(np.fft.rfft(_folded(reader.cycles(phase, around), 4)))[:, 1 : HEARD_HARMONICS + 1]
+    db = (20 * np.log10(level + 1e-5 * level.max() + 1e-30)).astype(np.float32)
+    moved = np.concatenate([[0.0], np.cumsum(spectral_distance(db[:-1], db[1:]) + 1e-3)])
+    return np.asarray(np.interp(np.arange(len(active)), looks, moved), dtype=np.float64)
 
 
 # ------------------------------------------------------------------------------------------------------------ averaging
-def _averaged(reader: _Reader, phase: _Phase, picks: NDArray[np.int64], active: NDArray[np.int64]) -> Complexes:
-    """Spectra (n, points / 2 + 1) of the picked cycles, each harmonic averaged over as many periods as serve it."""
-    count = len(active)
-    longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
-    spans = [span for span in SPANS if span <= min(longest, max(count - 1, 2))]
-    reach = spans[-1] // 2
+def _averaged(
+    readers: list[Reader], phase: Phase, picks: Numbers, active: Numbers, average: int | None
+) -> tuple[Complexes, Numbers]:
+    """Spectra (channels, n, points / 2 + 1) of the picked cycles, each harmonic averaged over as many periods as serve
+    it in all channels together, or over `average`; and those periods (points / 2 + 1,)."""
+    if average is None:
+        longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
+        spans = [span for span in SPANS if span <= min(longest, max(len(active) - 1, 2))]
+    else:
+        spans = [average]
+    reach = max(spans[-1] // 2, 1)
     # at its ends the note is mirrored, cycle by cycle: silence or the next note beyond is none of its timbre
     around = picks[:, None] + np.arange(-reach, reach + 1)
     around = active[0] + np.abs(around - active[0])
     around = np.clip(active[-1] - np.abs(active[-1] - around), active[0], active[-1])
-    cycles = reader.cycles(phase, around)
-    choices = np.stack([np.fft.rfft(_folded(cycles, span)) for span in (1, *spans)])
-    best = _best_span(np.fft.rfft(cycles), spans)
-    return np.asarray(choices[best, :, np.arange(choices.shape[2])].T)
+    if average is not None:
+        fixed = [np.fft.rfft(_folded(reader.cycles(phase, around), average)) for reader in readers]
+        return np.stack(fixed), np.full(fixed[0].shape[1], average)
+    choices, errors = [], []
+    for reader in readers:
+        cycles = reader.cycles(phase, around)
+        choices.append(np.stack([np.fft.rfft(_folded(cycles, span)) for span in (1, *spans)]))
+        errors.append(_errors(np.fft.rfft(cycles), spans))
+    best = _best_span(np.sum(errors, axis=0))
+    number = np.arange(len(best))
+    return np.stack([choice[best, :, number].T for choice in choices]), np.asarray((1, *spans))[best]
 
 
 def _window(place: Doubles, span: int) -> Doubles:
@@ -245,8 +225,9 @@ def _folded(cycles: Doubles, span: int) -> Doubles:
     return np.asarray(np.einsum("nrp,rp->np", cycles, _window(place, span)), dtype=np.float64)
 
 
-def _best_span(spectra: Complexes, spans: list[int]) -> NDArray[np.int64]:
-    """For each harmonic the index in (1, *spans) of the least expected squared error, from spectra (n, run, harmonics).
+def _errors(spectra: Complexes, spans: list[int]) -> Doubles:
+    """Expected squared errors (1 + spans, harmonics) of windows over (1, *spans) periods, from spectra
+    (n, run, harmonics).
 
     A middle cycle is predicted from its neighbours under each window. What a longer window predicts worse than noise
     alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
@@ -254,8 +235,8 @@ def _best_span(spectra: Complexes, spans: list[int]) -> NDArray[np.int64]:
     """
     reach = spectra.shape[1] // 2
     middle = spectra[:, reach]
-    if len(spans) == 1:
-        return np.ones(spectra.shape[2], dtype=np.int64)
+    if len(spans) == 1:  # too few cycles to predict one from others: the two periods
+        return np.stack([np.ones(spectra.shape[2]), np.zeros(spectra.shape[2])])
     beside = spectra[:, reach - 1] + spectra[:, reach + 1]
     fit = (middle * beside.conj()).real.sum(0) / ((np.abs(beside) ** 2).sum(0) + 1e-30)
     fit = np.clip(fit, -1.0, 1.0)
@@ -272,8 +253,13 @@ def _best_span(spectra: Complexes, spans: list[int]) -> NDArray[np.int64]:
     # the two shortest windows predict nothing from neighbours. The amplitude they see of a movement goes with their
     # second moments: 0.084 and 0.131 of a period squared, 0.523 for the Hann window over four
     short = [0.026 * moves[0] + 0.93 * noise, 0.0625 * moves[0] + 0.75 * noise]
-    # neighbours vote together: what one partial of a stretched tone leaks into the next harmonic looks like noise there
-    total = np.cumsum(np.pad(np.stack(short + errors), ((0, 0), (1, 0))), axis=1)
-    number = np.arange(spectra.shape[2])
+    return np.stack(short + errors)
+
+
+def _best_span(errors: Doubles) -> Numbers:
+    """The row of least error for each harmonic. Neighbours vote together: what one partial of a stretched tone leaks
+    into the next harmonic looks like noise there."""
+    total = np.cumsum(np.pad(errors, ((0, 0), (1, 0))), axis=1)
+    number = np.arange(errors.shape[1])
     low, high = (number / POOL).astype(np.int64), np.minimum((number * POOL).astype(np.int64) + 1, len(number))
     return np.asarray(np.argmin(total[:, high] - total[:, low], axis=0), dtype=np.int64)

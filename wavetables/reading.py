@@ -1,0 +1,125 @@
+"""Cycles of a sound, read band-limited along the exact phase of its note."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats, Sound
+from nsynth_core.pitch import PitchTrack
+
+Doubles = NDArray[np.float64]
+
+HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
+BLOCK = 1 << 14
+SLIP_SECONDS = 0.015  # over which corrections of the phase are averaged
+RUNGS = (4, 16, 64, 256, 1023)  # harmonics that correct the phase, coarse to fine
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The note's phase: `cycles` at `seconds`, both strictly rising."""
+
+    seconds: Doubles
+    cycles: Doubles
+
+    @staticmethod
+    def of(track: PitchTrack, sound: Sound) -> Phase:
+        # finer than the track's own steps: between two of them f0 is a straight line and phase is curved
+        seconds = np.arange(0.0, sound.seconds + 0.0015, 0.001)
+        return Phase(seconds, track.cycles(seconds))
+
+    def at(self, seconds: float) -> float:
+        return float(np.interp(seconds, self.seconds, self.cycles))
+
+    def seconds_of(self, cycles: NDArray[Any]) -> Doubles:
+        """Cubic Hermite between the values (its slopes are the periods), straight beyond the ends."""
+        k = np.clip(np.searchsorted(self.cycles, cycles, "right") - 1, 0, len(self.cycles) - 2)
+        span = self.cycles[k + 1] - self.cycles[k]
+        u = (cycles - self.cycles[k]) / span
+        inside = np.clip(u, 0.0, 1.0)
+        rest = 1.0 - inside
+        curve = inside * rest * (self.periods[k] * span * rest - self.periods[k + 1] * span * inside)
+        smooth = self.seconds[k] + (self.seconds[k + 1] - self.seconds[k]) * inside * inside * (3 - 2 * inside)
+        return np.asarray(smooth + curve + (u - inside) * span * self.periods[k], dtype=np.float64)
+
+    @cached_property
+    def periods(self) -> Doubles:
+        """Seconds a cycle."""
+        return np.asarray(1.0 / np.gradient(self.cycles, self.seconds, edge_order=2), dtype=np.float64)
+
+    def f0(self, numbers: NDArray[np.int64]) -> Doubles:
+        """Hz during the cycles of these numbers."""
+        return np.asarray(1.0 / (self.seconds_of(numbers + 1) - self.seconds_of(numbers)), dtype=np.float64)
+
+    def corrected(self, reader: Reader, picks: NDArray[np.int64]) -> Phase:
+        """The phase without what cycles around each pick slip against their neighbours."""
+        slip, trust = _slips(reader.cycles(self, picks[:, None] + np.arange(-1, 2)))
+        places = picks + 0.5
+        when = self.seconds_of(places)
+        share = np.exp(-(((when[:, None] - when) / SLIP_SECONDS) ** 2)) * trust
+        slip = (share * slip).sum(1) / share.sum(1)
+        drift = np.interp(self.cycles, places, slip) if len(places) > 1 else np.full(len(self.cycles), slip[0])
+        step = np.diff(self.cycles) * (1.0 + (drift[1:] + drift[:-1]) / 2)
+        return Phase(self.seconds, self.cycles[0] + np.concatenate([[0.0], np.cumsum(step)]))
+
+
+def _slips(cycles: Doubles) -> tuple[Doubles, Doubles]:
+    """Cycles by which the phase ran too slow per cycle, and how sure that is (1 / variance, any scale), both (n,):
+    from n runs of adjacent cycles (n, run, points)."""
+    spectra = np.fft.rfft(cycles)[:, :, 1:]
+    turn = (spectra[:, 1:] * spectra[:, :-1].conj()).sum(1)
+    slip, trust = np.zeros(len(turn)), np.ones(len(turn))
+    number = np.arange(1.0, turn.shape[1] + 1)
+    for top in RUNGS:
+        left = np.angle(turn[:, :top] * np.exp(-2j * np.pi * slip[:, None] * number[:top])) / (2 * np.pi)
+        # the variance of a phase goes with 1 / power; a partial that turns on its own is no evidence
+        weight = np.abs(turn[:, :top]) * (np.abs(left) < 0.2)
+        trust = (weight * number[:top] ** 2).sum(1) + 1e-30
+        slip += (weight * number[:top] * left).sum(1) / trust
+        if top >= turn.shape[1]:
+            break
+    return np.clip(slip, -0.03, 0.03), trust
+
+
+class Reader:
+    """Reads a signal at any places, band-limited."""
+
+    def __init__(self, x: Floats, rate: int, low_hz: float):
+        self.rate = rate
+        # a fifth more than the source has samples a cycle: images fall above the source's Nyquist and go with it
+        self.points = int(2 ** np.ceil(np.log2(max(1.2 * rate / low_hz, 16.0))))
+        self.x = np.pad(x, (HALF_TAPS, HALF_TAPS + 1))
+        self.count = len(x)
+        place = np.arange(-HALF_TAPS * TABLE_STEPS, HALF_TAPS * TABLE_STEPS + 1) / TABLE_STEPS
+        window = np.i0(BETA * np.sqrt(np.maximum(1 - (place / HALF_TAPS) ** 2, 0))) / np.i0(BETA)
+        kernel = np.sinc(place) * window
+        # row r: the taps for a place r / TABLE_STEPS behind a sample
+        self.taps = kernel[:-1].reshape(-1, TABLE_STEPS)[::-1].T
+        self.taps = np.vstack([self.taps, np.append(0.0, self.taps[0, :-1])])
+
+    def cycles(self, phase: Phase, numbers: NDArray[np.int64]) -> Doubles:
+        """Cycles of any numbers (...,) as (..., points)."""
+        unique, back = np.unique(numbers, return_inverse=True)
+        grid = unique[:, None] + np.arange(self.points) / self.points
+        inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
+        values = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
+        return np.asarray(values[back.reshape(numbers.shape)], dtype=np.float64)
+
+    def at(self, places: Doubles) -> Doubles:
+        """Values at fractional sample numbers; silence beyond the ends."""
+        out = np.empty(len(places))
+        for a in range(0, len(places), BLOCK):
+            p = np.clip(places[a : a + BLOCK], -1.0, self.count)
+            whole = np.floor(p).astype(np.int64)
+            fine = (p - whole) * TABLE_STEPS
+            row = np.minimum(fine.astype(np.int64), TABLE_STEPS - 1)
+            share = (fine - row)[:, None]
+            taps = self.taps[row] * (1 - share) + self.taps[row + 1] * share
+            near = np.lib.stride_tricks.sliding_window_view(self.x, 2 * HALF_TAPS)[whole + 1]
+            out[a : a + BLOCK] = np.einsum("ij,ij->i", taps, near.astype(np.float64))
+        return out
