@@ -86,9 +86,29 @@ def _file_source() -> bytes:
     import base64
 
     audio = base64.b64encode((_frames(4, 64) * 32767).astype("<i2").tobytes()).decode()
-    keyframes = [{"start_position": 0, "position": 0}, {"start_position": 192, "position": 256}]
+    keyframes = [{"start_position": 0, "position": 0}, {"start_position": 192, "position": 5}]
     source = {"type": "Audio File Source", "audio_file": audio, "window_size": 64.0, "keyframes": keyframes}
     return json.dumps({"version": "1.0.7", "groups": [{"components": [source]}]}).encode()
+
+
+def _rendered() -> bytes:
+    """A small preset whose tables are drawn and modified."""
+    line = {"num_points": 2, "points": [0, 1, 1, 0], "powers": [2, -3], "smooth": True}
+    drawn = {"type": "Line Source", "num_points": 2, "keyframes": [{"position": 0, "line": line, "pull_power": 1}]}
+    kinds = {
+        "Phase Shift": {"phase": 1.0, "mix": 0.5, "style": 1},
+        "Wave Window": {"left_position": 0.3, "right_position": 0.6, "window_shape": 4},
+        "Frequency Filter": {"cutoff": 3.0, "shape": 0.3, "style": 3, "normalize": True},
+        "Slew Limiter": {"up_run_rise": 0.1, "down_run_rise": 0.2},
+        "Wave Folder": {"fold_boost": 2.0},
+        "Wave Warp": {"horizontal_power": 2.0, "vertical_power": -1.0, "vertical_asymmetric": True},
+    }
+    more = [
+        {"type": kind, "interpolation_style": 1, "keyframes": [{"position": 0, **values}], **values}
+        for kind, values in kinds.items()
+    ]
+    table = {"version": "1.0.7", "groups": [{"components": [drawn, *more]}], "full_normalize": True}
+    return json.dumps({"settings": {"osc_1_on": 1.0, "wavetables": [table]}}).encode()
 
 
 GRID = {
@@ -107,7 +127,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[], list[bytes]
         lambda: [b"vawt" + struct.pack("<IHH", 64, 4, 0x10) + _frames(4, 64).tobytes() + b"<wtmeta>x</wtmeta>\0"],
     ),
     "dune": ("x.wt", dune.load, lambda: [_dune()]),
-    "vital": ("x.vitaltable", vital.load, lambda: [_written("vital"), _file_source()]),
+    "vital": ("x.vitaltable", vital.load, lambda: [_written("vital"), _file_source(), _rendered()]),
     "sfz": (
         "x.sfz",
         sfz.load,
@@ -118,7 +138,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[], list[bytes]
         nsynth_grid.read_settings,
         lambda: [json.dumps(GRID).encode(), json.dumps(PADS).encode()],
     ),
-    "any": ("x.dat", registry.load, lambda: [*_wav_seeds()[:3], _dune(), _file_source()]),
+    "any": ("x.dat", registry.load, lambda: [*_wav_seeds()[:3], _dune(), _file_source(), _rendered()]),
 }
 
 

@@ -144,7 +144,8 @@ def _decoded(text: object, int16: bool, what: str, remarks: list[str]) -> Array:
         raise ValueError(f"{what} is no base64") from None
     if int16:
         return np.asarray(np.frombuffer(data, "<i2", len(data) // 2) / 32767.0)
-    return np.frombuffer(data, "<f4", len(data) // 4).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN that signals; all NaN are refused later
+        return np.frombuffer(data, "<f4", len(data) // 4).astype(np.float64)
 
 
 def _old_line(keyframe: Mapping[str, Any]) -> dict[str, Any]:
