@@ -25,7 +25,8 @@ Facts = dict[str, Any]
 
 
 class Journal:
-    """The facts of finished items by their key (`done`), on disk as soon as they are known."""
+    """`done`: the facts of finished items by their key, on disk as soon as they are added. `before`: what pack.json
+    held when the run began, empty where there was none."""
 
     def __init__(self, file: IO[bytes], folder: Path):
         self._file = file
@@ -33,37 +34,47 @@ class Journal:
         data = file.read()
         whole = data[: data.rfind(b"\n") + 1]  # the last line of a run that was killed may be torn
         file.truncate(len(whole))
-        known = [
-            *(manifest(folder)["items"] if (folder / MANIFEST).exists() else []),
-            *map(json.loads, whole.splitlines()),
-        ]
+        self.before: Facts = manifest(folder) if (folder / MANIFEST).exists() else {}
+        known = [*self.before.get("items", []), *map(json.loads, whole.splitlines())]
         self.done: dict[str, Facts] = {facts["key"]: facts for facts in known}
+        self.empty = not whole
 
     def add(self, facts: Facts) -> None:
         """An item is finished."""
         self._file.seek(0, os.SEEK_END)
         self._file.write(json.dumps(facts).encode() + b"\n")
         self._file.flush()
+        self.empty = False
 
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Journal]:
     """The journal of the pack in `folder`, which is made. It is this run's alone: raises UserError when another one
-    holds it. Removed at the end if the pack is whole, kept if not."""
+    holds it. Removed at the end, unless the run fails with some items done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = _alone(folder)
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror}; choose another -o") from error
-    with file:
+    useless = True
+    try:
         for path in folder.rglob(".*"):
             if LEFTOVER.fullmatch(path.name):
                 path.unlink(missing_ok=True)
-        yield Journal(file, folder)
-        if sys.platform != "win32":  # while it is locked: who waits for it finds another file, or none
-            (folder / NAME).unlink()
-    if sys.platform == "win32":
-        (folder / NAME).unlink(missing_ok=True)
+        journal = Journal(file, folder)
+        try:
+            yield journal
+        except BaseException:
+            useless = journal.empty
+            raise
+    finally:
+        if sys.platform == "win32":  # which removes no open file
+            file.close()
+        if useless:  # elsewhere while it is locked: who opened it meanwhile sees that it is gone
+            (folder / NAME).unlink(missing_ok=True)
+        file.close()
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # where nothing was made
 
 
 def manifest(folder: Path) -> Facts:

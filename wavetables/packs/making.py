@@ -59,8 +59,11 @@ def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
 
 def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     engine = load_engine(pack.engine) if isinstance(item.source, Sweep) else None
+    found = _state(item.source.files)
     hashes = [[path.name, cache.sha256(path)] for path in item.source.files]
     table = _table(pack, item, hashes, engine)
+    if _state(item.source.files) != found:
+        raise UserError(f"{_sources(item)}: changed while it was read; run the same command again")
     frames = loudness.levelled(table.frames, pack.target, pack.level)
     said = {"pack": pack.title, "author": pack.author, "licence": pack.licence}
     made = Table(frames, item.name, table.root_pitch, {**table.provenance, **{k: v for k, v in said.items() if v}})
@@ -120,7 +123,11 @@ def _instruments(source: Sweep, engine: Engine) -> list[blend.Instrument]:
 
 
 def _state(files: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    """What changes when one of the files does."""
+    try:
+        return tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; it was there when the pack was planned") from error
 
 
 @lru_cache(maxsize=16)  # a worker meets the same corners table after table

@@ -53,13 +53,18 @@ def tidy(stem: str) -> str:
     """A file's stem as a person writes it: "soft_flute_48" → "Soft Flute C3", "saw-pad" → "Saw Pad"; a name that has
     capitals already keeps its own."""
     pitch = pitch_in_name(stem)
-    if pitch is not None and (match := re.search(r"^(.+?)[_\s.\-]+(\d{3}-\d{3}-\d{3}|-?[^_\s.\-]+)$", stem)):
-        return f"{tidy(match.group(1))} {pitch_label(pitch)}"
-    words = stem.replace("_", " ")
+    ending = re.search(r"-\d{3}-\d{3}$|[_\s.\-]-?[^_\s.\-]+$", stem)
+    if pitch is not None and ending and ending.start():
+        return safe(f"{_words(stem[: ending.start()])} {pitch_label(pitch)}")
+    return safe(_words(stem))
+
+
+def _words(stem: str) -> str:
+    words = " ".join(stem.replace("_", " ").split())
     if words == words.lower():
         words = re.sub(r"(?<=\w)-(?=\w)", " ", words)
         words = " ".join(word[:1].upper() + word[1:] for word in words.split())
-    return safe(words)
+    return words
 
 
 def pitch_label(midi: float) -> str:

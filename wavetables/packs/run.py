@@ -53,6 +53,8 @@ def build(
         kept = _standing(pack, keys, record, folder, force)
         before = len(kept)
         update(before, len(keys), None)
+        if before == len(keys) and record.before.get("plan") == _plan_key(pack, keys) and _texts_stand(record, folder):
+            return Made(record.before, (), before)
         todo = [item for item in pack.items if keys[item.name] not in kept]
         for result in results(pack, todo, folder, workers, cluster):
             if isinstance(result, Failure):
@@ -69,7 +71,7 @@ def build(
         _sweep_up(pack, keys, record, folder)
         made = [kept[keys[item.name]] for item in pack.items if keys[item.name] in kept]
         failures.sort(key=lambda failure: list(keys).index(failure.name))
-        manifest = conclusion.conclude(pack, made, failures, folder, _plan_key(keys))
+        manifest = conclusion.conclude(pack, made, failures, folder, _plan_key(pack, keys))
     cache.prune()
     return Made(manifest, tuple(failures), before)
 
@@ -90,8 +92,14 @@ def _keys(pack: Pack) -> dict[str, str]:
     return {item.name: plan.key(pack, item, version) for item in pack.items}
 
 
-def _plan_key(keys: dict[str, str]) -> str:
-    return cache.digest("plan", keys)
+def _plan_key(pack: Pack, keys: dict[str, str]) -> str:
+    return cache.digest("plan", keys, pack.description, pack.licence_text)
+
+
+def _texts_stand(record: Journal, folder: Path) -> bool:
+    """True when the texts, page and pictures of a finished pack are as they were. Raises UserError as cache.sha256."""
+    texts = record.before.get("files", {})
+    return all((folder / path).exists() and cache.sha256(folder / path) == sha for path, sha in texts.items())
 
 
 def _standing(pack: Pack, keys: dict[str, str], record: Journal, folder: Path, force: bool) -> dict[str, Facts]:
@@ -112,9 +120,14 @@ def _standing(pack: Pack, keys: dict[str, str], record: Journal, folder: Path, f
             changed.append(item.name)
         elif whole:
             kept[facts["key"]] = facts
+    for path, sha in record.before.get("files", {}).items():
+        if (folder / path).exists() and cache.sha256(folder / path) != sha:
+            changed.append(path)
     if changed and not force:
         names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-        raise UserError(f"{folder}: {names} changed since it was made; add --force to make it again from the sources")
+        raise UserError(
+            f"{folder}: {names} changed since the pack was made; add --force to make it anew from the sources"
+        )
     return kept
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from wavetables.shaping import resample_frames
 
 POSITIONS, HARMONICS = 8, 48
 RANGE_DB, STEP_DB = 60.0, 0.25
@@ -20,11 +19,15 @@ ROWS = 256  # compared at once
 def fingerprint(frames: Floats) -> str:
     """Levels of the first 48 harmonics at 8 positions along a table (n, 2048), in quarters of a dB below the table's
     strongest, 60 dB deep; as text. Phase, level and number of frames do not matter."""
-    at = np.round(np.linspace(0, len(frames) - 1, POSITIONS)).astype(np.int64)
-    level = np.abs(np.fft.rfft(frames[at].astype(np.float64)))[:, 1 : HARMONICS + 1]
+    level = np.abs(np.fft.rfft(_some(frames)))[:, 1 : HARMONICS + 1]
     below = -20 * np.log10(level / max(float(level.max()), 1e-30) + 1e-9)
     steps = np.clip(np.rint(below / STEP_DB), 0, RANGE_DB / STEP_DB)
     return b64encode(steps.astype(np.uint8).tobytes()).decode()
+
+
+def _some(frames: Floats) -> NDArray[np.float64]:
+    at = np.round(np.linspace(0, len(frames) - 1, POSITIONS)).astype(np.int64)
+    return frames[at].astype(np.float64)
 
 
 def levels(text: str) -> Floats:
@@ -54,8 +57,7 @@ def duplicates(fingerprints: Sequence[str]) -> Iterator[tuple[int, int, float]]:
 
 def words(frames: Floats) -> tuple[str, ...]:
     """Words for the sound of a table: how bright, how even its harmonics, whether it moves."""
-    few = resample_frames(frames, POSITIONS)
-    power = np.abs(np.fft.rfft(few.astype(np.float64)))[:, 1:] ** 2
+    power = np.abs(np.fft.rfft(_some(frames)))[:, 1:] ** 2
     total = power.sum(1, keepdims=True) + 1e-30
     share: NDArray[np.float64] = (power / total).mean(0)
     number = np.arange(1, len(share) + 1)
