@@ -18,6 +18,7 @@ ONE_HOT = 24
 OCTAVES = 6
 RANK = 96  # basis functions of the field
 TRUNK_INPUTS = ONE_HOT + 4 * OCTAVES + 4
+COMPRESSED_DB = 40.0  # what is blended beside the network adds up as 10 ** (dB / this), the root of the amplitude
 F0_STEPS = 48  # the trunk is asked at steps of a quarter of a semitone
 
 

@@ -3,7 +3,7 @@
 Every augmentation has a known answer: a transposition moves pitch and spectrum together, an equaliser adds the same
 curve to code and target, a second note layers its partials on the first's, and a formant shift moves the spectrum under
 a fixed pitch. The last one also shows the network what *between* means: the blend of two shifts is the shift halfway,
-not both.
+not both. So do the turns (see `turns`): between two settings of a knob lies the setting halfway.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from nsynth_core.harmonic.inputs import (
     frame_inputs,
     trunk_inputs,
 )
+from nsynth_core.training import turns
 from nsynth_core.training.corpus import HOP, Corpus
 
 NOTES, FRAMES = 64, 8
-SHIFTED = 16  # of the NOTES, the first so many are seen under two formant shifts
+SHIFTED, TURNED = 16, 12  # of the NOTES, so many are seen under two formant shifts, and so many at two knob settings
+TWICE = SHIFTED + TURNED  # the first of the NOTES
 FIRST, OTHERS = 24, 40  # partials asked of the field a note: the first, and a random choice of the rest
 CROSS_SHARE, CROSS_SEMITONES = 0.25, 26.0
 QUIET_DB = 50.0
@@ -44,8 +46,8 @@ class Batch(NamedTuple):
     """N notes, F frames, P partials, S of the notes seen twice; all float32."""
 
     inputs: Floats  # (N F, C INPUTS)
-    second: Floats  # (S F, C INPUTS): the same frames of the first S notes under another formant shift
-    mix: Floats  # (S, 1, 1): where the target lies between the two
+    second: Floats  # (S F, C INPUTS): the first S notes under another formant shift, or at another knob setting
+    mix: Floats  # (S, F, 1): where the target lies between the two
     conditions: Floats  # (N F, CONDITIONS)
     points: Floats  # (N P, TRUNK_INPUTS)
     place: Floats  # (N, P) ERB rate of the partials
@@ -56,6 +58,7 @@ class Batch(NamedTuple):
     balance: Floats  # (N, F, B)
     correlation: Floats  # (N, F, B)
     mask: Floats  # (N, F, P)
+    own: Floats  # (N, 1, 1): 1 where the target is the coded note itself
 
 
 class Batches:
@@ -66,12 +69,18 @@ class Batches:
         self.rng = np.random.default_rng(seed)
         self.steps, self.made = steps, 0
         self.of_source = [np.flatnonzero(corpus.source == i) for i in range(len(corpus.names))]
+        turned = np.asarray([family == turns.FAMILY for family in corpus.families])
+        self.turned, self.others = np.flatnonzero(turned), np.flatnonzero(~turned)
 
     def __call__(self) -> Batch:
         # every source alike, however many keys it has
-        chosen = self.rng.integers(len(self.of_source), size=NOTES)
+        chosen = self.rng.choice(self.others, NOTES)
+        chosen[SHIFTED:TWICE] = self.rng.choice(self.turned, TURNED)
         a = np.asarray([self.rng.choice(self.of_source[i]) for i in chosen])
-        b = np.asarray([self._partner(i) if self.rng.random() < CROSS_SHARE else i for i in a])
+        b = a.copy()
+        for i in np.flatnonzero(self.rng.random(NOTES) < CROSS_SHARE):
+            if i not in range(SHIFTED, TWICE):
+                b[i] = self._partner(a[i])
         strength = float(np.interp(self.made / self.steps, [WEAKENS, 1], [1, WEAKEST]))
         self.made += 1
         return make(self.corpus, a, b, self.rng, strength)
@@ -139,16 +148,21 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, stren
     """Code notes `a` (N,), decode notes `b` (N,) of the same sources; `strength` 0..1 of the augmentation."""
     arrays: dict[str, NDArray[Any]] = corpus.arrays
     view = _View(corpus, a, b, rng, strength)
-    count, twice = len(a), min(SHIFTED, len(a)) if strength > 0 else 1
+    count, twice = len(a), TWICE if strength > 0 else 1
     frames = _frames(arrays["length"][a], arrays["length"][b], rng)
-    context = np.clip(frames[:, :, None] + np.asarray(CONTEXT) // HOP, 0, arrays["length"][a][:, None, None] - 1)
+    seen, again = frames.copy(), frames[:twice].copy()  # where the note is coded, and where for the second time
 
     ends = np.zeros((2, count))
-    mix = rng.random(twice)
-    if strength > 0:
-        ends[:, :twice] = rng.uniform(-MAX_SHIFT, MAX_SHIFT, (2, twice))
+    mix = np.zeros((twice, FRAMES, 1), dtype=np.float32)
     between = ends[0].copy()
-    between[:twice] += mix * (ends[1, :twice] - ends[0, :twice])
+    if strength > 0:
+        ends[:, :SHIFTED] = rng.uniform(-MAX_SHIFT, MAX_SHIFT, (2, SHIFTED))
+        way = rng.random(SHIFTED)
+        between[:SHIFTED] = ends[0, :SHIFTED] + way * (ends[1, :SHIFTED] - ends[0, :SHIFTED])
+        mix[:SHIFTED] = way[:, None, None]
+        turned = slice(SHIFTED, TWICE)
+        seen[turned], frames[turned], again[turned] = _turn(arrays["length"][a[turned]], rng)
+        mix[turned] = _way(seen[turned], frames[turned], again[turned])[..., None]
     first, second, shift = (2 ** x.astype(np.float32) for x in (*ends, between))
 
     spectrum = view.spectrum(b, frames, shift)
@@ -168,9 +182,9 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, stren
     since = ((frames - arrays["onset"][b][:, None]) * (HOP / FRAME_RATE)).astype(np.float32)
     given = conditions(np.broadcast_to(f0[:, None], level.shape), below, since)
     return Batch(
-        inputs=_inputs(view, a, context, first),
-        second=_inputs(view, a[:twice], context[:twice], second[:twice]),
-        mix=mix.astype(np.float32)[:, None, None] if strength > 0 else np.zeros((twice, 1, 1), dtype=np.float32),
+        inputs=_inputs(view, a, seen, first),
+        second=_inputs(view, a[:twice], again, second[:twice]),
+        mix=mix,
         conditions=given.reshape(count * FRAMES, -1),
         points=trunk_inputs(number.reshape(-1), hz.reshape(-1)),
         place=hz_to_erb(hz).astype(np.float32),
@@ -181,10 +195,30 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, stren
         balance=arrays["balance"][b[:, None], frames].astype(np.float32),
         correlation=arrays["correlation"][b[:, None], frames].astype(np.float32),
         mask=(inside[:, None, :] & (below > -QUIET_DB)[..., None]).astype(np.float32),
+        own=(a == b).astype(np.float32)[:, None, None],
     )
 
 
-def _inputs(view: _View, notes: Indices, context: Indices, shift: Floats) -> Floats:
+def _turn(length: Indices, rng: np.random.Generator) -> tuple[Indices, Indices, Indices]:
+    """Two frames (N, FRAMES) of each turn, and one between them, in the order first, between, second."""
+    last = np.minimum(length - 1, int(turns.END * FRAME_RATE / HOP))[:, None]
+    begin = np.minimum(int(turns.START * FRAME_RATE / HOP), last)
+    first, second, way = rng.random((3, len(length), FRAMES))
+    first, second = (begin + end * (last - begin) for end in (first, second))
+    between = first + way * (second - first)
+    return tuple(np.round(x).astype(np.int64) for x in (first, between, second))  # type: ignore[return-value]
+
+
+def _way(first: Indices, between: Indices, second: Indices) -> Floats:
+    """How far `between` is on the way, 0..1; 0 where there is no way to go."""
+    knob = [turns.position(frames * (HOP / FRAME_RATE)) for frames in (first, between, second)]
+    way = np.divide(knob[1] - knob[0], knob[2] - knob[0], out=np.zeros_like(knob[0]), where=knob[2] != knob[0])
+    return np.asarray(way, dtype=np.float32)
+
+
+def _inputs(view: _View, notes: Indices, frames: Indices, shift: Floats) -> Floats:
+    last = view.arrays["length"][notes][:, None, None] - 1
+    context = np.clip(frames[:, :, None] + np.asarray(CONTEXT) // HOP, 0, last)
     env, partials, noise = view.spectrum(notes, context, shift)
     balance, correlation = (view.read(name, notes, context) for name in ("balance", "correlation"))
     frames = frame_inputs(env, partials[..., :FIRST_PARTIALS], noise, balance, correlation)

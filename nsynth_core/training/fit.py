@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.harmonic import network
-from nsynth_core.harmonic.inputs import FIRST_PARTIALS, FLOOR, RANK
+from nsynth_core.harmonic.inputs import COMPRESSED_DB, FIRST_PARTIALS, FLOOR, RANK
+from nsynth_core.metrics import NEGLIGIBLE
 from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
 from nsynth_core.training.corpus import Corpus
 
 RANGE_DB = 60.0
-NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT, WANDER_WEIGHT = 0.35, 0.1, 0.1, 12.0
+NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT, WANDER_WEIGHT = 0.35, 0.1, 0.1, 6.0
+EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
 CODE_NOISE = 0.05
 AVERAGE = 0.999
 PEAK_RATE, END_RATE, WARM_UP = 1.5e-3, 2e-5, 500
@@ -83,38 +85,62 @@ def distance(target: tf.Tensor, partials: tf.Tensor, mask: tf.Tensor) -> tf.Tens
 
 
 def wandering(model: Model, z: tf.Tensor, batch: Batch, basis: tf.Tensor) -> tf.Tensor:
-    """How far brightness, width, and the shares of the fundamental and of odd partials leave the straight way.
+    """How far what a listener hears leaves the straight way between two notes: detour / length, 0..1.
 
-    Along lines between the codes of neighbouring notes: total variation minus net change over four points.
+    The way is that of a blend: codes (N, F, dims) on a straight line, what the network misses of both notes beside it
+    (see `nsynth_core.harmonic.engine`). A note's partner is the next higher in the batch; what is missed of it is
+    carried over by number.
     """
-    count = basis.shape[0]
-    codes = tf.reshape(z, (count, -1, z.shape[1]))
-    partner = tf.roll(codes, 1, axis=0)
-    mixes = [0.0, tf.random.uniform((count, 1, 1), 0.1, 0.5), tf.random.uniform((count, 1, 1), 0.5, 0.9), 1.0]
+    pitch = batch.conditions[:: z.shape[1], 0]
+    order = tf.argsort(pitch)
+    partner = tf.gather(tf.roll(order, -1, 0), tf.argsort(order))
+    inside = [tf.random.uniform((basis.shape[0], 1, 1), low, low + 0.4) for low in (0.1, 0.5)]
+    mixes = [0.0, *inside, 1.0]
+    towards = tf.gather(z, partner)
+    decoded = [decode(model, _rows(z + mix * (towards - z)), batch.conditions, basis)[0] for mix in mixes]
+    missed = tf.clip_by_value((batch.target - decoded[0]) * batch.mask * batch.own, -40.0, 40.0)
+    ends = ((decoded[0], missed), (decoded[-1], tf.gather(missed, partner)))
+    gained = [compressed(end + miss) - compressed(end) for end, miss in ends]
+    least = tf.minimum(missed, ends[1][1])
     path = []
-    for mix in mixes:
-        between = tf.reshape(codes + mix * (partner - codes), (-1, z.shape[1]))
-        partials = decode(model, between, batch.conditions, basis)[0]
-        power = batch.weight[:, None] * 10 ** (tf.clip_by_value(partials, FLOOR, 6.0) / 10)
-        share = power / (tf.reduce_sum(power, 2, keepdims=True) + 1e-9)
-        place = batch.place[:, None]
-        centroid = tf.reduce_sum(share * place, 2)
-        spread = tf.sqrt(tf.reduce_sum(share * (place - centroid[..., None]) ** 2, 2) + 1e-3)
-        odd = tf.reduce_sum(share * batch.odd[:, None], 2)
-        path.append(tf.stack([centroid / 20, spread / 10, share[..., 0], odd], axis=2))
+    for mix, partials in zip(mixes, decoded, strict=True):
+        sum_ = compressed(partials) + gained[0] + mix * (gained[1] - gained[0])
+        blended = tf.maximum(COMPRESSED_DB / np.log(10) * tf.math.log(tf.maximum(sum_, 1e-4)), partials + least)
+        path.append(heard(tf.clip_by_value(blended, FLOOR, 6.0), batch))
     length = tf.add_n([tf.abs(after - before) for before, after in pairwise(path)])
-    return tf.reduce_mean(length - tf.abs(path[-1] - path[0]))
+    net = tf.abs(path[-1] - path[0])
+    counted = tf.cast(net > NEGLIGIBLE, tf.float32)
+    return tf.reduce_sum(counted * (1 - net / (length + 1e-6))) / (tf.reduce_sum(counted) + 1.0)
+
+
+def compressed(db: tf.Tensor) -> tf.Tensor:
+    return 10 ** (db / COMPRESSED_DB)
+
+
+def heard(partials: tf.Tensor, batch: Batch) -> tf.Tensor:
+    """(N, F, 4 + len(EDGES)): brightness, width, shares of the fundamental, of odd partials and below EDGES."""
+    power = batch.weight[:, None] * 10 ** (partials / 10)
+    share = power / (tf.reduce_sum(power, 2, keepdims=True) + 1e-9)
+    place = batch.place[:, None]
+    centroid = tf.reduce_sum(share * place, 2)
+    spread = tf.sqrt(tf.reduce_sum(share * (place - centroid[..., None]) ** 2, 2) + 1e-3)
+    odd = tf.reduce_sum(share * batch.odd[:, None], 2)
+    below = [tf.reduce_sum(share * tf.sigmoid(2 * (edge - place)), 2) for edge in EDGES]
+    return tf.stack([centroid / 20, spread / 10, share[..., 0], odd, *below], axis=2)
+
+
+def _rows(codes: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(codes, (-1, codes.shape[2]))
 
 
 def losses(batch: Batch, model: Model, code_noise: float, wander: bool = True) -> dict[str, tf.Tensor]:
     """The parts of the loss and their weighted sum "total"."""
     z = model.encoder(batch.inputs)
-    twice = tf.reshape(model.encoder(batch.second), (batch.mix.shape[0], -1, z.shape[1]))
-    codes = tf.reshape(z, (batch.target.shape[0], -1, z.shape[1]))
+    codes = tf.reshape(z, (*batch.target.shape[:2], -1))
     first = codes[: batch.mix.shape[0]]
-    used = tf.concat([first + batch.mix * (twice - first), codes[batch.mix.shape[0] :]], axis=0)
-    used = tf.reshape(used, (-1, z.shape[1]))
-    used += code_noise * tf.random.normal(tf.shape(used))
+    again = tf.reshape(model.encoder(batch.second), first.shape)
+    codes = tf.concat([first + batch.mix * (again - first), codes[batch.mix.shape[0] :]], axis=0)
+    used = _rows(codes) + code_noise * tf.random.normal(z.shape)
     basis = tf.reshape(model.trunk(batch.points), (batch.target.shape[0], -1, RANK))
     partials, noise, balance, correlation = decode(model, used, batch.conditions, basis)
     loud = tf.cast(tf.reduce_sum(batch.mask, 2) > 0, tf.float32)[..., None]
@@ -125,7 +151,7 @@ def losses(batch: Batch, model: Model, code_noise: float, wander: bool = True) -
         "stereo": tf.reduce_mean(tf.abs(balance - batch.balance) + 10 * tf.abs(correlation - batch.correlation)),
         # codes near the unit sphere: a straight line between two of them stays where the decoder has been
         "size": tf.reduce_mean(tf.nn.relu(tf.reduce_mean(z**2, 1) - 1.0)),
-        "wander": wandering(model, z, batch, basis) if wander else tf.constant(0.0),
+        "wander": wandering(model, codes, batch, basis) if wander else tf.constant(0.0),
     }
     weights = {"noise": NOISE_WEIGHT, "stereo": STEREO_WEIGHT, "size": SIZE_WEIGHT, "wander": WANDER_WEIGHT}
     parts["total"] = parts["distance"] + tf.add_n([weight * parts[name] for name, weight in weights.items()])

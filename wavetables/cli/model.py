@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nsynth_core.training.corpus import Corpus
 
 CORPUS, MODEL = Path("corpus"), Path("model")
-STEPS = 11_000  # of the shipped weights
+STEPS = 18_000  # of the shipped weights
 
 
 def corpus(
