@@ -26,6 +26,7 @@ BLOCK_SECONDS = 20.0
 STEREO_SMOOTHING = 9  # frames
 NOISE_SMOOTHING = 9  # frames
 OVERSUBTRACTION, LEAST_GAIN = 1.2, 0.01
+MOST_HUM = 0.5  # of the noise's power: more of it in partials is a tone, whatever the pitch track says
 
 
 def analyse(sound: Sound, track: PitchTrack) -> Features:
@@ -49,6 +50,7 @@ def analyse(sound: Sound, track: PitchTrack) -> Features:
         for i in range(0, count, per_block)
     ]
     partials_power, noise_power, spectra = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    _leave_noise_alone(partials_power, noise_power, f0, track.voiced_at(times))
     balance, correlation = _stereo_image(spectra)
     return Features(
         f0_hz=f0.astype(np.float32),
@@ -185,6 +187,18 @@ def _without_noise(lobes: NDArray[np.float32], noise: NDArray[np.float32]) -> ND
     signal, under = (uniform_filter1d(x, NOISE_SMOOTHING, axis=0, mode="nearest") for x in (lobes, noise))
     gain = np.clip(1 - OVERSUBTRACTION * under / np.maximum(signal, 1e-30), LEAST_GAIN, 1)
     return np.asarray(lobes * gain, dtype=np.float32)
+
+
+def _leave_noise_alone(
+    partials: NDArray[np.float32], noise: NDArray[np.float32], f0: NDArray[np.float64], voiced: NDArray[np.bool_]
+) -> None:
+    """Unvoiced frames in which noise prevails are noise only: what fluctuates into the partials' bins would hum in
+    every consonant. Partial powers (T, K) there go to the noise powers (T, B) of their bands, in place."""
+    for t in np.flatnonzero(~voiced & (partials.sum(1) < MOST_HUM * noise.sum(1))).tolist():
+        hz = np.arange(1, partials.shape[1] + 1) * f0[t]
+        band = np.clip(np.searchsorted(band_edges(), hz) - 1, 0, NOISE_BANDS - 1)
+        noise[t] += np.bincount(band, partials[t], NOISE_BANDS).astype(np.float32)
+        partials[t] = 0.0
 
 
 def _band_sum(values: NDArray[np.float32], edge: NDArray[np.int64]) -> NDArray[np.float64]:

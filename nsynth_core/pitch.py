@@ -24,6 +24,7 @@ __all__ = [
     "LOW_HZ",
     "PitchTrack",
     "Unpitched",
+    "contour",
     "describe",
     "follow",
     "hz_to_midi",
@@ -76,6 +77,11 @@ class PitchTrack:
             np.exp(np.interp(np.asarray(seconds, dtype=np.float64), self.times, np.log(self.f0_hz))), dtype=np.float64
         )
 
+    def voiced_at(self, seconds: ArrayLike) -> NDArray[np.bool_]:
+        """Whether the sound is voiced at any times: as the nearest value says."""
+        near = np.rint(np.asarray(seconds, dtype=np.float64) / HOP_SECONDS).astype(np.int64)
+        return np.asarray(self.voiced[np.clip(near, 0, len(self.voiced) - 1)])
+
     def cycles(self, seconds: ArrayLike) -> Doubles:
         """Phase in cycles at any times: the integral of f0 (straight between its values) from time 0, negative before
         it."""
@@ -83,10 +89,17 @@ class PitchTrack:
 
 
 class Unpitched(UserError):
-    """No pitch to be found. `guess`: the best guess as a MIDI number, None where there is not even that."""
+    """No pitch to be found. `guess`: the best guess as a MIDI number, None where there is not even that. With a `span`
+    in Hz the guess is sure, and lies outside it."""
 
-    def __init__(self, guess: float | None, confidence: float):
+    def __init__(self, guess: float | None, confidence: float, span: tuple[float, float] | None = None):
         self.guess = guess
+        if guess is not None and span is not None:
+            low, high = (note_name(hz_to_midi(hz)) for hz in span)
+            super().__init__(
+                f"its pitch, {_cents_name(guess)}, is not within {low}..{high}; give it, e.g. --pitch {note_name(guess)}"
+            )
+            return
         if guess is None:
             found, example = "no pitch found", "C3"
         else:
@@ -97,8 +110,9 @@ class Unpitched(UserError):
         super().__init__(f"{found}: it sounds like noise, a drum or silence; give its pitch, e.g. --pitch {example}")
 
 
-def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> PitchTrack:
-    """The pitch of `sound` within low_hz..high_hz, found without help. Raises Unpitched for noise, drums, silence."""
+def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: float | None = None) -> PitchTrack:
+    """The pitch of `sound` within low_hz..high_hz, found without help; a `hint` (a MIDI number) is heard where two
+    octaves are nearly as likely. Raises Unpitched for noise, drums, silence, and a pitch above the range."""
     audio = _Audio(sound)
     high_hz = min(high_hz, 0.45 * sound.rate)
     hz, found = audio.path(low_hz, high_hz)
@@ -107,8 +121,12 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> Pit
         raise Unpitched(None, 0.0)
     f0, stiffness = phaselock.lock(audio, bridge(hz, voiced), voiced, stages=(3,))
     for _ in range(3):
-        ratio = phaselock.octave(audio, f0, voiced, audio.energy, stiffness)
-        if ratio == 1.0 or not low_hz <= float(np.median(f0[voiced])) * ratio <= high_hz:
+        middle = float(np.median(f0[voiced]))
+        hinted = 0.0 if hint is None else midi_to_hz(hint) / middle
+        ratio = phaselock.octave(audio, f0, voiced, audio.energy, stiffness, hinted)
+        if ratio > 1.0 and middle * ratio > high_hz:
+            raise Unpitched(hz_to_midi(middle * ratio), 0.0, (low_hz, high_hz))
+        if ratio == 1.0 or not low_hz <= middle * ratio <= high_hz:
             break
         f0, stiffness = phaselock.lock(audio, f0 * ratio, voiced, stages=(3,))
     f0 = audio.refined(f0, voiced, stiffness)
@@ -122,6 +140,13 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> Pit
     if confidence < MIN_CONFIDENCE:
         raise Unpitched(result.pitch, confidence)
     return result
+
+
+def contour(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> tuple[Doubles, Doubles]:
+    """f0 in Hz (T,), 0 where unvoiced, to some cents, and energy (T,), each HOP_SECONDS: also of several notes, however
+    far apart. Refuses nothing."""
+    audio = _Audio(sound)
+    return audio.path(low_hz, min(high_hz, 0.45 * sound.rate), one_note=False)[0], audio.energy
 
 
 def follow(sound: Sound, pitch: float, cents: float = 100.0) -> PitchTrack:
@@ -190,12 +215,12 @@ class _Audio:
             self._kept = rate, resample(Sound(self.x[:, None], self.rate), rate).samples[:, 0]
         return self._kept[1]
 
-    def path(self, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
+    def path(self, low_hz: float, high_hz: float, one_note: bool = True) -> tuple[Doubles, Doubles]:
         """Hz (T,), 0 where unvoiced, and correlation (T,)."""
         loud = self.energy > max(10 ** (QUIET_DB / 10) * float(self.energy.max()), 1e-12)
         hz, strength = periodicity.candidates(self.slow, self.slow_rate, self.times, low_hz, high_hz)
         path, found = periodicity.best_path(hz, strength, loud)
-        if (path > 0).any():
+        if one_note and (path > 0).any():
             # what little lies far outside the range of the rest is noise or a creak: choose again without
             order = np.argsort(path)
             total = np.cumsum((self.energy**0.25 * found * (path > 0))[order])

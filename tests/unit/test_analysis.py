@@ -209,3 +209,20 @@ def test_a_late_attack_stays_late(held):
     level = total(features.partials_db)
     assert level[0] < level[10] - 6
     assert level[2] > level[10] - 3
+
+
+def test_unvoiced_noise_has_no_partials_and_a_tone_keeps_them(saw):
+    rng = np.random.default_rng(0)
+    count = int(1.0 / HOP_SECONDS) + 2
+    track = PitchTrack(np.full(count, 220.0), np.arange(count) < count // 2, 1.0)
+    hiss = Sound((0.1 * rng.standard_normal((RATE, 1))).astype(np.float32), RATE)
+    features = analyse(hiss, track)
+    tonal = 10 * np.log10((10 ** (features.partials_db / 10)).sum(1))
+    total = features.level_db()
+    assert (tonal[55:95] < total[55:95] - 60).all()
+    np.testing.assert_allclose(total[5:95].mean(), -20.0, atol=0.3)
+    # where the pitch track is wrong, what is a tone stays one
+    steady = saw(220, 1.0)
+    np.testing.assert_array_equal(
+        analyse(steady, track).partials_db, analyse(steady, PitchTrack(track.f0_hz, track.f0_hz > 0, 1.0)).partials_db
+    )
