@@ -26,8 +26,10 @@ class ClassicalEngine:
 
     def encode(self, features: Features) -> Embedding:
         level = features.level_db()
+        none = np.zeros((features.frames, 0), dtype=np.float32)
         part = Part(
             np.ones_like(level),
+            none,
             features.f0_hz,
             features.partials_db,
             features.noise_db,
@@ -35,7 +37,7 @@ class ClassicalEngine:
             features.correlation,
         )
         below, since = timing(level)
-        return Embedding(np.zeros((features.frames, 0), dtype=np.float32), features.f0_hz, level, below, since, (part,))
+        return Embedding(none, features.f0_hz, level, below, since, (part,))
 
     def decode(self, embedding: Embedding, f0_hz: Floats, detail: float = 1.0) -> Features:
         count = max(1, int(TOP_HZ / float(f0_hz.min())))

@@ -24,12 +24,13 @@ ONSET_DB = 30.0
 class Part:
     """What the code leaves out of a sound at its own pitch, and its share in a blend: levels in dB, `pan` in radians.
 
-    `weight` (T,), `f0_hz` (T,), `partials` (T, K), `noise` (T, B), `pan` (T, B), `correlation` (T, B), float32.
-    For the harmonic engine these are residuals (features minus what the network decodes); an engine without a network
-    keeps the whole features here.
+    `weight` (T,), `z` (T, D) its own code, `f0_hz` (T,), `partials` (T, K), `noise` (T, B), `pan` (T, B),
+    `correlation` (T, B), float32. For the harmonic engine these are residuals (features minus what the network
+    decodes); an engine without a network keeps the whole features here.
     """
 
     weight: Floats
+    z: Floats
     f0_hz: Floats
     partials: Floats
     noise: Floats
@@ -63,7 +64,7 @@ class Embedding:
 
 
 CURVES = ("z", "level_db", "below_peak", "since_onset")
-PART_CURVES = ("weight", "partials", "noise", "pan", "correlation")
+PART_CURVES = ("weight", "z", "partials", "noise", "pan", "correlation")
 
 
 def timing(level_db: Floats) -> tuple[Floats, Floats]:

@@ -85,7 +85,7 @@ def _embedding(bank: dict[str, NDArray[Any]], row: int, key: int) -> Embedding:
     residual = bank["residual"][row, key].astype(np.float32) * RESIDUAL_STEP_DB
     fields = np.split(residual, np.cumsum([PARTIALS, NOISE_BANDS, NOISE_BANDS]))
     fields[2:] = [field / FINE for field in fields[2:]]
-    part = Part(np.ones(FRAMES, dtype=np.float32), f0, *(np.broadcast_to(x, (FRAMES, len(x))) for x in fields))
+    part = Part(np.ones(FRAMES, dtype=np.float32), z, f0, *(np.broadcast_to(x, (FRAMES, len(x))) for x in fields))
     return Embedding(z, f0, level, *timing(level), (part,))
 
 

@@ -203,15 +203,14 @@ def _turn(length: Indices, rng: np.random.Generator) -> tuple[Indices, Indices, 
     """Two frames (N, FRAMES) of each turn, and one between them, in the order first, between, second."""
     last = np.minimum(length - 1, int(turns.END * FRAME_RATE / HOP))[:, None]
     begin = np.minimum(int(turns.START * FRAME_RATE / HOP), last)
-    first, second, way = rng.random((3, len(length), FRAMES))
-    first, second = (begin + end * (last - begin) for end in (first, second))
-    between = first + way * (second - first)
-    return tuple(np.round(x).astype(np.int64) for x in (first, between, second))  # type: ignore[return-value]
+    ends = begin + rng.random((2, len(length), FRAMES)) * (last - begin)
+    between = ends[0] + rng.random(ends[0].shape) * (ends[1] - ends[0])
+    return tuple(np.round(x).astype(np.int64) for x in (ends[0], between, ends[1]))  # type: ignore[return-value]
 
 
 def _way(first: Indices, between: Indices, second: Indices) -> Floats:
     """How far `between` is on the way, 0..1; 0 where there is no way to go."""
-    knob = [turns.position(frames * (HOP / FRAME_RATE)) for frames in (first, between, second)]
+    knob = [turns.position(np.asarray(frames * (HOP / FRAME_RATE))) for frames in (first, between, second)]
     way = np.divide(knob[1] - knob[0], knob[2] - knob[0], out=np.zeros_like(knob[0]), where=knob[2] != knob[0])
     return np.asarray(way, dtype=np.float32)
 
@@ -221,8 +220,8 @@ def _inputs(view: _View, notes: Indices, frames: Indices, shift: Floats) -> Floa
     context = np.clip(frames[:, :, None] + np.asarray(CONTEXT) // HOP, 0, last)
     env, partials, noise = view.spectrum(notes, context, shift)
     balance, correlation = (view.read(name, notes, context) for name in ("balance", "correlation"))
-    frames = frame_inputs(env, partials[..., :FIRST_PARTIALS], noise, balance, correlation)
-    return frames.reshape(-1, len(CONTEXT) * INPUTS)
+    inputs = frame_inputs(env, partials[..., :FIRST_PARTIALS], noise, balance, correlation)
+    return inputs.reshape(-1, len(CONTEXT) * INPUTS)
 
 
 def _frames(length_a: Indices, length_b: Indices, rng: np.random.Generator) -> Indices:

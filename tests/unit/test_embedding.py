@@ -31,7 +31,7 @@ def embedding(frames: int = 101, onset: int = 10, f0: float = 200.0, seed: int =
 
     level = np.where(np.arange(frames) < onset, -90.0, -10.0 - np.arange(frames) / 10).astype(np.float32)
     hz = np.full(frames, f0, dtype=np.float32)
-    part = Part(np.ones(frames, dtype=np.float32), hz, curve(6), curve(24), curve(24), curve(24))
+    part = Part(np.ones(frames, dtype=np.float32), curve(4), hz, curve(6), curve(24), curve(24), curve(24))
     # the first code is the frame's own number: where a stretched frame came from can be read off it
     z = np.concatenate([np.arange(frames, dtype=np.float32)[:, None], curve(3)], axis=1)
     return Embedding(z, hz, level, *timing(level), (part,))
