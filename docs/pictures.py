@@ -1,49 +1,70 @@
-"""Makes the picture of the README: python docs/pictures.py (needs matplotlib and, for the voice, alsa-utils)."""
+"""Makes the pictures of the README: python docs/pictures.py (needs the extra `plot` and, for the voice, alsa-utils)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import numpy as np
-from scipy.signal import stft
-
-from nsynth_core import blend
+from nsynth_core import audio, blend
 from nsynth_core.audio import Sound
+from nsynth_core.blend import Instrument
 from nsynth_core.engine import load_engine
 from presets import load_instrument
+from wavetables import pictures
 
 VOICE = Path("/usr/share/sounds/alsa/Front_Center.wav")
-PAD = "saw-pad"
-TARGET = Path(__file__).with_name("voice-and-pad.png")
+WALK = (0.0, 0.3, 0.5, 0.7, 1.0)
+PAIRS = (  # two sounds, the pitch of their blend (None: the voice's own), seconds
+    (VOICE, "saw-pad", None, None),
+    ("flute", "choir", 60.0, 1.6),
+    ("upright-bass", "glass-harmonica", 48.0, 1.6),
+    ("vowel-a", "vowel-i", 48.0, 1.6),
+)
+Panel = tuple[str, Sound]
 
 
-def draw(axes: plt.Axes, sound: Sound, title: str) -> None:
-    f, t, z = stft(sound.mid(), sound.rate, nperseg=2048, noverlap=1792)
-    level = 20 * np.log10(np.abs(z) + 1e-7)
-    axes.pcolormesh(t, f, level, vmin=level.max() - 70, vmax=level.max(), cmap="magma", shading="auto", rasterized=True)
-    axes.set(title=title, yscale="log", ylim=(80, 16_000), xlabel="seconds", ylabel="Hz")
-    axes.set_yticks([100, 300, 1000, 3000, 10_000], ["100", "300", "1 k", "3 k", "10 k"])
+def instruments(names: tuple[str | Path, ...], engine: str) -> list[Instrument]:
+    loaded = load_engine(engine)
+    return [
+        blend.load_instrument(name, loaded) if isinstance(name, Path) else load_instrument(name, loaded)
+        for name in names
+    ]
+
+
+def between(
+    names: tuple[str | Path, ...],
+    mix: float,
+    engine: str = "harmonic",
+    pitch: float | None = None,
+    seconds: float | None = None,
+) -> Sound:
+    pair = instruments(names, engine)
+    return blend.blend_note(load_engine(engine), pair, [1 - mix, mix], pitch=pitch, seconds=seconds)
+
+
+def row(first: str | Path, second: str, pitch: float | None, seconds: float | None) -> list[Panel]:
+    """A, B, their crossfade and their blend."""
+    names = (first, second)
+    spoken = isinstance(first, Path)
+    own = audio.read(first) if isinstance(first, Path) else between(names, 0.0, "harmonic", pitch, seconds)
+    return [
+        ("a voice says “front centre”" if spoken else first, own),
+        (f"{second} on the voice's pitch" if spoken else second, between(names, 1.0, "harmonic", pitch, seconds)),
+        ("crossfade, half and half", between(names, 0.5, "crossfade", pitch, seconds)),
+        ("blend, half and half", between(names, 0.5, "harmonic", pitch, seconds)),
+    ]
+
+
+def save(name: str, panels: list[Panel], columns: int) -> None:
+    data = pictures.png(pictures.rainbowgrams(panels, columns), dpi=85)
+    Path(__file__).with_name(name).write_bytes(data)
 
 
 def main() -> None:
-    figure, axes = plt.subplots(2, 3, figsize=(15, 8), constrained_layout=True)
-    panels = [
-        ("harmonic", 0.0, "mix 0: the voice"),
-        ("harmonic", 0.3, "mix 0.3"),
-        ("harmonic", 0.5, "mix 0.5"),
-        ("harmonic", 0.7, "mix 0.7"),
-        ("harmonic", 1.0, "mix 1: the pad on the voice's pitch"),
-        ("crossfade", 0.5, "for comparison: a crossfade at 0.5"),
-    ]
-    for place, (name, mix, title) in zip(axes.flat, panels, strict=True):
-        engine = load_engine(name)
-        pair = [blend.load_instrument(VOICE, engine), load_instrument(PAD, engine)]
-        draw(place, blend.blend_note(engine, pair, [1 - mix, mix]), title)
-    figure.savefig(TARGET, dpi=80)
+    names = (VOICE, "saw-pad")
+    titles = {0.0: "mix 0: the voice", 1.0: "mix 1: the pad on the voice's pitch"}
+    walk = [(titles.get(mix, f"mix {mix}"), between(names, mix)) for mix in WALK]
+    save("voice-and-pad.png", [*walk, ("for comparison: a crossfade at 0.5", between(names, 0.5, "crossfade"))], 3)
+    save("gallery.png", [panel for pair in PAIRS for panel in row(*pair)], 4)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from wavetables.table import FRAME_SIZE, Table
 LOW_HZ, OCTAVES, BINS = 55.0, 8, 48  # a rainbowgram's range; bins an octave
 TIGHT, LEAST_HZ = 0.012, 6.0  # standard deviation of a bin's window, over its frequency and at least
 HOP_SECONDS = 0.005
-RANGE_DB = 65.0
-LIFT_DB = 3.0
+RANGE_DB = 60.0
+LIFT_DB = 2.0
 TURN_HZ = 1 / (2 * HOP_SECONDS)  # frequencies this far apart have one colour
 
 # Okabe & Ito 2008, "Color universal design": told apart whatever the eye's cones; here a wheel
@@ -89,7 +89,7 @@ def rainbowgrams(panels: Sequence[tuple[str, Sound]], columns: int = 4) -> Any:
         image = rainbow(sound)
         axes = figure.add_subplot(grid[divmod(i, columns)])
         size = (0, image.shape[1] * HOP_SECONDS, 0, OCTAVES)
-        axes.imshow(image, origin="lower", aspect="auto", extent=size, interpolation="bilinear")
+        axes.imshow(image, origin="lower", aspect="auto", extent=size)
         _dress(axes, title)
         axes.set_yticks(np.log2(np.asarray(ticks) / LOW_HZ), [_hz(hz) if i % columns == 0 else "" for hz in ticks])
         axes.set_ylabel("Hz" if i % columns == 0 else "", fontsize=8)
@@ -163,10 +163,10 @@ def draw_heat_map(axes: Any, frames: Floats) -> Any:
 
 
 # ------------------------------------------------------------------------------------------------------------- the rest
-def png(figure: Any) -> bytes:
+def png(figure: Any, dpi: int = DPI) -> bytes:
     """The figure as a PNG; nothing in it says when or by what it was made."""
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None})
     return data.getvalue()
 
 
