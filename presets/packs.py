@@ -64,8 +64,8 @@ class SweepEntry(_Entry):
 
     sounds: tuple[str | Path, ...] = Field(description="2 or 4 instruments or sounds, a list")
     pitches: tuple[float, ...] = Field((48.0,), description="MIDI numbers or notes, a list or {from, to, step}")
-    start: tuple[float, float] = Field((0.0, 0.0), alias="from", description="[x, y] of the first frame, each 0..1")
-    end: tuple[float, float] = Field((1.0, 0.0), alias="to", description="[x, y] of the last frame, each 0..1")
+    start: tuple[float, float] = Field((0.0, 0.0), description="[x, y] of the first frame, each 0..1")
+    end: tuple[float, float] = Field((1.0, 0.0), description="[x, y] of the last frame, each 0..1")
 
     @field_validator("sounds", mode="before")
     @classmethod
@@ -174,6 +174,11 @@ def load(path: Path) -> Pack:
         place = error.errors(include_url=False)[0]["loc"]
         model = _ENTRIES.get(str(place[0]), Recipe) if len(place) > 2 else Recipe
         raise UserError(f"{path}: {_one_line(error, model)}") from error
+    for entry in recipe.table:
+        if entry.name is not None and entry.source.is_dir():
+            raise UserError(
+                f"{path}: the tables of a folder are called like its files; leave out name = {entry.name!r}"
+            )
     wishes = [
         *(wish for entry in recipe.table for wish in _recordings(entry)),
         *(wish for entry in recipe.sweep for wish in _sweeps(entry)),
@@ -217,10 +222,6 @@ def _planned(pack: Pack, wishes: Sequence[Wish], file: str) -> Pack:
 def _recordings(entry: TableEntry) -> Iterator[Wish]:
     path, pitch = presets.given_pitch(entry.source)
     if path.is_dir():
-        if entry.name is not None:
-            raise UserError(
-                f"{path} is a folder: its tables are called like its files; leave out name = {entry.name!r}"
-            )
         yield from _found(path, entry.category, entry.tags)
         return
     wish = [entry.name] if entry.name is not None else names.of_recording(Path(path.parent.name, path.name))

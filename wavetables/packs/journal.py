@@ -65,7 +65,7 @@ def opened(folder: Path) -> Iterator[Journal]:
         try:
             yield journal
         except BaseException:
-            useless = journal.empty
+            useless = journal.empty and (bool(journal.before) or all(path.name == NAME for path in folder.iterdir()))
             raise
     finally:
         if sys.platform == "win32":  # which removes no open file

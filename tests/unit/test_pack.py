@@ -1,0 +1,513 @@
+"""Packs: recipes, what is written, what stands after a crash, and every way in which it can go wrong."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import presets.packs
+from nsynth_core import cache
+from nsynth_core.errors import UserError
+from wavetables.cli import main
+from wavetables.formats import registry
+from wavetables.packs import archive, journal, loudness, making, run
+from wavetables.packs.plan import Pack
+
+RATE = 48_000
+
+
+def hum(path: Path, hz: float, partials: int = 20, seconds: float = 0.5, tilt: float = 1.0) -> Path:
+    time = np.arange(int(seconds * RATE)) / RATE
+    number = np.arange(1, partials + 1)
+    wave = np.sin(2 * np.pi * hz * np.outer(time, number)) @ (0.2 / number**tilt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, wave, RATE, subtype="PCM_24")
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of recordings and a recipe; a cache of its own; the commands run here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    hum(tmp_path / "sounds" / "soft_horn_A2.wav", 110.0, 8, tilt=2.0)
+    hum(tmp_path / "sounds" / "reeds" / "oboe.wav", 220.0, 30, tilt=0.5)
+    recipe("""
+        title = "First Light"
+        author = "A. Maker"
+        licence = "CC0-1.0"
+        formats = ["serum", "vital", "wt"]
+        [[table]]
+        source = "sounds"
+        tags = ["mine"]
+        [[sweep]]
+        sounds = ["flute", "choir"]
+        pitches = ["C3"]
+        category = "Breath"
+    """)
+    return tmp_path
+
+
+def recipe(text: str, name: str = "recipe.toml") -> Path:
+    path = Path(name)
+    path.write_text("\n".join(line.strip() for line in text.splitlines()), encoding="utf-8")
+    return path
+
+
+def pack(line: str, code: int = 0) -> None:
+    assert main(["pack", *line.split(), "--workers", "1"]) == code
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def manifest(folder: str | Path = "out") -> dict:
+    return json.loads((Path(folder) / "pack.json").read_text("utf-8"))
+
+
+# ------------------------------------------------------------------------------------------------------- what is made
+def test_a_recipe_becomes_a_pack(place, capsys):
+    pack("recipe.toml -o out")
+    names = {"Recordings/Soft Horn A2", "Reeds/Oboe", "Breath/Flute-Choir C3"}
+    expected = {f"Serum/{name}.wav" for name in names} | {f"Vital/{name}.vitaltable" for name in names}
+    expected |= {f"Surge/{name}.wt" for name in names} | {f"Previews/{Path(name).name}.flac" for name in names}
+    expected |= {"index.html", "pack.json", "LICENSE", "README.txt"}
+    assert set(tree(Path("out"))) == expected
+    out, err = capsys.readouterr()
+    assert out == "out\n"
+    assert "out: 3 tables" in err
+
+
+def test_every_table_is_as_loud_as_asked_and_without_fault(place):
+    pack("recipe.toml -o out --loudness -20")
+    for facts in manifest()["items"]:
+        frames = {kind: registry.read(Path("out") / path).frames for kind, path in facts["tables"].items()}
+        for each in frames.values():
+            assert loudness.loudness(each) == pytest.approx(-20, abs=0.1)
+            assert np.array_equal(each, frames["serum"])
+        assert facts["loudness"] == pytest.approx(-20, abs=0.1)
+        assert np.abs(frames["serum"].mean(1)).max() < 1e-4
+    assert manifest()["odd"] == {}
+
+
+def test_tables_say_whose_they_are_and_the_texts_say_it_too(place):
+    pack("recipe.toml -o out")
+    table = registry.read("out/Serum/Breath/Flute-Choir C3.wav")
+    assert table.root_pitch == 48
+    assert table.provenance["pack"] == "First Light"
+    assert table.provenance["author"] == "A. Maker"
+    assert table.provenance["licence"] == "CC0-1.0"
+    assert table.provenance["sounds"] == "Flute Choir"
+    readme = Path("out/README.txt").read_text("utf-8")
+    assert "First Light by A. Maker" in readme
+    assert "Flute-Choir C3" in readme
+    licence = Path("out/LICENSE").read_text("utf-8")
+    assert "Licence: CC0-1.0" in licence
+    assert re.search(r"Flute: MIT", licence)
+    assert "First Light" in Path("out/index.html").read_text("utf-8")
+
+
+def test_the_manifest_lists_every_file_with_its_hash(place):
+    pack("recipe.toml -o out")
+    data = manifest()
+    listed = data["files"] | {path: sha for facts in data["items"] for path, sha in facts["files"].items()}
+    found = tree(Path("out"))
+    del found["pack.json"]
+    assert listed == found
+    assert [facts["name"] for facts in data["items"]] == ["Oboe", "Soft Horn A2", "Flute-Choir C3"]
+    assert str(place) not in json.dumps(data)
+
+
+def test_previews_play_the_table(place):
+    pack("recipe.toml -o out")
+    note, rate = soundfile.read("out/Previews/Soft Horn A2.flac")
+    assert rate == RATE
+    assert len(note) == loudness.SECONDS * RATE
+    spectrum = np.abs(np.fft.rfft(note * np.hanning(len(note))))
+    assert np.fft.rfftfreq(len(note), 1 / RATE)[spectrum.argmax()] == pytest.approx(loudness.F0, abs=0.3)
+
+
+def test_a_folder_becomes_a_pack_its_subfolders_categories(place):
+    pack("sounds -o out --author Me --format serum,wt --level frame")
+    assert set(tree(Path("out/Serum"))) == {"Recordings/Soft Horn A2.wav", "Reeds/Oboe.wav"}
+    assert set(tree(Path("out/Surge"))) == {"Recordings/Soft Horn A2.wt", "Reeds/Oboe.wt"}
+    assert manifest()["title"] == "Sounds"
+    for frame in registry.read("out/Serum/Reeds/Oboe.wav").frames:
+        assert loudness.loudness(frame[None]) == pytest.approx(-18, abs=0.05)
+
+
+def test_levels_can_be_kept(place):
+    pack("sounds -o out --level kept")
+    assert np.abs(registry.read("out/Serum/Reeds/Oboe.wav").frames).max() == pytest.approx(10 ** (-0.1 / 20), abs=1e-4)
+
+
+def test_a_grid_becomes_a_table_for_each_row_and_pitch_and_notes_if_asked(place):
+    recipe("""
+        title = "Grid"
+        samples = true
+        previews = false
+        [[grid]]
+        preset = "mine.toml"
+    """)
+    recipe(
+        """
+        title = "Mine"
+        why = "a test"
+        corners = ["flute", "choir", "celesta", "clarinet"]
+        mixes = 3
+        pitches = ["C2", "C3"]
+        """,
+        "mine.toml",
+    )
+    pack("recipe.toml -o out")
+    names = [facts["name"] for facts in manifest()["items"]]
+    assert names[:3] == ["Flute-Choir C2", "Flute-Choir 50-50 Celesta-Clarinet C2", "Celesta-Clarinet C2"]
+    assert len(names) == 6
+    note = soundfile.info("out/Samples/Mine/Flute-Choir C2 at 50.wav")
+    assert (note.channels, note.samplerate) == (2, 48_000)
+    assert len(list(Path("out/Samples/Mine").iterdir())) == 30
+
+
+def test_what_sounds_alike_is_reported(place, capsys):
+    shutil.copy("sounds/reeds/oboe.wav", "sounds/reeds/oboe again.wav")
+    pack("sounds -o out")
+    (pair,) = manifest()["near_duplicates"]
+    assert pair["tables"] == ["Oboe Again", "Oboe"]
+    assert pair["distance_db"] < 0.1
+    assert "alike: Oboe Again and Oboe" in capsys.readouterr().err
+
+
+def test_what_is_odd_is_listed_by_file(place, capsys):
+    loud = np.sin(2 * np.pi * 110 * np.arange(RATE) / RATE) * np.where(np.arange(RATE) < RATE / 2, 0.9, 0.02)
+    soundfile.write("sounds/stepping.wav", loud, RATE, subtype="FLOAT")
+    pack("sounds -o out")
+    assert "the level jumps" in manifest()["odd"]["Stepping"][0]
+    assert "odd: Stepping: the level jumps" in capsys.readouterr().err
+
+
+def test_json_is_a_line_for_each_table_and_one_at_the_end(place, capsys):
+    pack("recipe.toml -o out --json")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["done"] for line in lines[:-1]] == [1, 2, 3]
+    assert all(line["total"] == 3 and line["loudness"] and line["tables"]["serum"] for line in lines[:-1])
+    assert lines[-1]["made"] == 3
+    assert lines[-1]["output"] == ["out"]
+
+
+def test_the_archive_has_the_same_bytes_each_time(place):
+    pack("recipe.toml -o out --zip")
+    first = Path("out.zip").read_bytes()
+    for path in Path("out").rglob("*"):
+        os.utime(path, (10**9, 10**9))
+    Path("out/foreign.txt").write_text("not of the pack")
+    assert main(["install", "out", "--zip"]) == 1  # is there already
+    assert main(["install", "out", "--zip", "--force"]) == 0
+    assert Path("out.zip").read_bytes() == first
+    with zipfile.ZipFile("out.zip") as file:
+        assert file.testzip() is None
+        assert {f"out/{name}" for name in tree(Path("out")) if name != "foreign.txt"} == set(file.namelist())
+        assert {entry.date_time for entry in file.infolist()} == {archive.EPOCH}
+
+
+# --------------------------------------------------------------------------------------------------- run again, resume
+def test_a_finished_pack_is_left_alone(place, capsys):
+    pack("recipe.toml -o out")
+    before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")}
+    pack("recipe.toml -o out")
+    assert {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")} == before
+    assert "3 of them there already" in capsys.readouterr().err
+
+
+def test_the_same_recipe_gives_the_same_bytes_anywhere(place):
+    pack("recipe.toml -o out")
+    (place / "elsewhere").mkdir()
+    shutil.copytree("sounds", "elsewhere/sounds")
+    shutil.copy("recipe.toml", "elsewhere")
+    shutil.rmtree("cache")
+    pack("elsewhere/recipe.toml -o other")
+    assert tree(Path("out")) == tree(Path("other"))
+
+
+def test_what_is_missing_is_made_again(place):
+    pack("recipe.toml -o out")
+    whole = tree(Path("out"))
+    Path("out/Vital/Reeds/Oboe.vitaltable").unlink()
+    Path("out/index.html").unlink()
+    pack("recipe.toml -o out")
+    assert tree(Path("out")) == whole
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_run_that_breaks_off_goes_on_where_it_was(place, monkeypatch, capsys, after):
+    pack("recipe.toml -o whole")
+    calls = []
+
+    def breaking(*args):
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        calls.append(args)
+        return making.make(*args)
+
+    monkeypatch.setattr("wavetables.packs.workers.make", breaking)
+    pack("recipe.toml -o out", 130)
+    assert Path("out", journal.NAME).exists() == (after > 0)
+    assert not Path("out/pack.json").exists()
+    # as a kill at the worst moments leaves it: a line half written, a temporary file
+    if after:
+        with Path("out", journal.NAME).open("ab") as file:
+            file.write(b'{"key": "torn')
+        Path("out/Serum/.Oboe.0123abcd.part.wav").write_bytes(b"half")
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv(cache.FOLDER, str(place / "cache"))
+    capsys.readouterr()
+    pack("recipe.toml -o out")
+    assert ("there already" in capsys.readouterr().err) == (after > 0)
+    assert tree(Path("out")) == tree(Path("whole"))
+
+
+def test_a_changed_recipe_needs_force_and_then_leaves_nothing_old(place, capsys):
+    pack("recipe.toml -o out")
+    recipe("""
+        title = "First Light"
+        [[table]]
+        source = "sounds/reeds"
+        category = "Reeds"
+    """)
+    whole = tree(Path("out"))
+    pack("recipe.toml -o out", 1)
+    assert "made from another recipe" in capsys.readouterr().err
+    assert tree(Path("out")) == whole
+    Path("out/Serum/Breath/mine.wav").write_bytes(b"foreign")
+    pack("recipe.toml -o out --force")
+    Path("out/Serum/Breath/mine.wav").unlink()
+    Path("out/Serum/Breath").rmdir()
+    pack("recipe.toml -o other")
+    assert tree(Path("out")) == tree(Path("other"))
+
+
+@pytest.mark.parametrize("path", ["Serum/Reeds/Oboe.wav", "README.txt"])
+def test_a_file_that_somebody_changed_is_not_replaced_unasked(place, capsys, path):
+    pack("recipe.toml -o out")
+    whole = tree(Path("out"))
+    Path("out", path).write_bytes(b"mine now")
+    pack("recipe.toml -o out", 1)
+    assert "changed since the pack was made" in capsys.readouterr().err
+    assert Path("out", path).read_bytes() == b"mine now"
+    pack("recipe.toml -o out --force")
+    assert tree(Path("out")) == whole
+
+
+def test_a_changed_recording_is_noticed(place, capsys):
+    pack("sounds -o out")
+    hum(Path("sounds/reeds/oboe.wav"), 220.0, 3)
+    pack("sounds -o out", 1)
+    assert "Oboe changed" in capsys.readouterr().err
+    pack("sounds -o out --force")
+    assert "1 of them there already" in capsys.readouterr().err
+
+
+def test_two_runs_into_one_folder_are_one_too_many(place, capsys):
+    with journal.opened(Path("out")):
+        pack("recipe.toml -o out", 1)
+    assert "another run is making this pack" in capsys.readouterr().err
+    pack("recipe.toml -o out")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+def test_a_run_that_waited_for_a_lock_file_that_went_away_starts_anew(place):
+    with journal.opened(Path("out")) as first:
+        first.add({"key": "a", "files": {}})
+        late = os.open(Path("out", journal.NAME), os.O_RDWR)
+    with journal.opened(Path("out")) as second:
+        assert second.done == {}
+        assert not os.path.samestat(os.fstat(late), Path("out", journal.NAME).stat())
+    os.close(late)
+
+
+# ------------------------------------------------------------------------------------------------------ what goes wrong
+def test_a_bad_source_is_named_and_the_rest_is_made(place, capsys):
+    Path("sounds/broken.wav").write_bytes(b"RIFF nothing")
+    pack("sounds -o out", 3)
+    assert "broken.wav: not a readable sound file" in capsys.readouterr().err
+    assert [failure["name"] for failure in manifest()["failed"]] == ["Broken"]
+    assert len(manifest()["items"]) == 2
+    hum(Path("sounds/broken.wav"), 330.0)
+    pack("sounds -o out")
+    assert len(manifest()["items"]) == 3
+
+
+def test_a_source_that_vanishes_is_named(place, monkeypatch, capsys):
+    def vanishing(pack, item, folder):
+        Path("sounds/reeds/oboe.wav").unlink(missing_ok=True)
+        return making.make(pack, item, folder)
+
+    monkeypatch.setattr("wavetables.packs.workers.make", vanishing)
+    pack("sounds -o out", 3)
+    assert "oboe.wav: No such file" in capsys.readouterr().err
+
+
+def test_a_source_that_changes_while_it_is_read_is_named(place, monkeypatch, capsys):
+    real = making.import_sound
+
+    def changing(path, *args):
+        found = real(path, *args)
+        os.utime(path, ns=(1, 1))
+        return found
+
+    monkeypatch.setattr(making, "import_sound", changing)
+    pack("sounds -o out", 1)
+    assert "oboe.wav: changed while it was read" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_a_bug_in_one_table_does_not_stop_the_others(place, monkeypatch, capsys):
+    real = making.import_sound
+
+    def failing(path, *args):
+        if path.name == "oboe.wav":
+            raise ZeroDivisionError("by nought")
+        return real(path, *args)
+
+    monkeypatch.setattr(making, "import_sound", failing)
+    pack("sounds -o out", 3)
+    assert "oboe.wav: ZeroDivisionError: by nought; this is a bug" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("full", ["Oboe.vitaltable", "Oboe.flac", "Oboe.wav", "Soft Horn A2.wt"])
+def test_a_full_disk_is_said_and_leaves_no_half_file(place, monkeypatch, capsys, full):
+    pack("recipe.toml -o whole")
+    real = os.replace
+
+    def refusing(source, target):
+        if Path(target).name == full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+    pack("recipe.toml -o out", 1)
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert "make room, then run the same command again" in said
+    assert not [path for path in Path("out").rglob("*") if ".part" in path.name]
+    monkeypatch.setattr(os, "replace", real)
+    pack("recipe.toml -o out")
+    assert tree(Path("out")) == tree(Path("whole"))
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(place, capsys):
+    Path("out").mkdir()
+    Path("out/thesis.txt").write_text("three years of work")
+    pack("recipe.toml -o out", 1)
+    assert "holds no pack" in capsys.readouterr().err
+    pack("recipe.toml -o out/thesis.txt", 1)
+    assert "is a file" in capsys.readouterr().err
+    pack("recipe.toml -o out --force")
+    assert Path("out/thesis.txt").read_text() == "three years of work"
+
+
+def test_a_pack_is_not_made_within_its_own_recordings(place, capsys):
+    pack("sounds -o sounds/pack", 1)
+    assert "lies in sounds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('title = "x"', "holds no [[table]], [[sweep]] or [[grid]]"),
+        ('title = "x"\n[[table]]\nsource = "nowhere.wav"', "no such sound beside"),
+        ('title = "x"\n[[table]]\nsource = "../up.wav"', "leaves the preset's folder"),
+        ('title = "x"\n[[table]]\nsource = "/etc/passwd"', "leaves the preset's folder"),
+        ('title = "../x"\n[[table]]\nsource = "sounds"', "no name that every file system takes"),
+        ('title = "x"\n[[table]]\nsource = "sounds"\ncategory = "a/b"', "no name that every file system takes"),
+        ('title = "x"\n[[table]]\nsource = "sounds/reeds/oboe.wav"\nname = "nul"', "no name that every file system"),
+        ('title = "x"\n[[table]]\nsource = "sounds"\nname = "All"', "leave out name"),
+        ('title = "x"\n[[table]]\nsource = "flute"', "a built-in instrument"),
+        ('title = "x"\n[[table]]\nsource = "sounds"\nspeed = 3', "unknown key 'table.0.speed'"),
+        ('title = "x"\nlouder = 3\n[[table]]\nsource = "sounds"', "unknown key 'louder'; did you mean loudness?"),
+        ('title = "x"\nloudness = 3\n[[table]]\nsource = "sounds"', "loudness = 3; legal: LUFS, -40..-6"),
+        ('title = "x"\nformats = ["cycles"]\n[[table]]\nsource = "sounds"', "no format is named 'cycles'"),
+        ('title = "x"\nformats = ["wt", "wt"]\n[[table]]\nsource = "sounds"', "legal: a list of serum"),
+        ('title = "x"\nlevel = "loud"\n[[table]]\nsource = "sounds"', 'legal: "table", "frame" or "kept"'),
+        ('title = "x"\nlicence_file = "../l"\n[[table]]\nsource = "sounds"', "put the text beside the recipe"),
+        ('title = "x"\n[[sweep]]\nsounds = ["flute"]', "legal: 2 or 4 instruments or sounds"),
+        ('title = "x"\n[[sweep]]\nsounds = ["flute", "chior"]', "did you mean choir"),
+        ('title = "x"\n[[sweep]]\nsounds = ["flute", "choir"]\nstart = [0, 2]', "legal: [x, y] of the first frame"),
+        ('title = "x"\n[[sweep]]\nsounds = ["flute", "choir"]\npitches = ["H3"]', "'H3' is not a pitch"),
+        ('title = "x"\n[[grid]]\npreset = "gird5"', "no preset is named 'gird5'; did you mean grid5?"),
+        ("title = ", "not a preset"),
+    ],
+)
+def test_a_bad_recipe_is_one_clear_line(place, capsys, text, said):
+    Path("bad.toml").write_text(text)
+    pack("bad.toml -o out", 1)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "bad.toml" in error
+    assert said in error
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nothing.toml -o out", "no such recipe"),
+        ("sounds -o out --format serum,cycles", "no format is named 'cycles'"),
+        ("sounds -o out --level loud", "no way to level is named 'loud'"),
+        ("sounds -o out --loudness 0", "--loudness 0 is outside -40..-6"),
+        ("sounds -o out --title a/b", "no name that every file system takes"),
+        ("sounds -o out --cluster tcp://127.0.0.1:1", "leave one of them out"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(place, capsys, line, said):
+    assert main(["pack", *line.split(), "--workers", "1"]) in (1, 2)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_a_manifest_cannot_lead_out_of_its_folder(place):
+    pack("sounds -o out")
+    data = manifest()
+    data["items"][0]["files"] = {"../../precious.txt": "0"}
+    Path("out/pack.json").write_text(json.dumps(data))
+    with pytest.raises(UserError, match="not the manifest of a pack"):
+        journal.manifest(Path("out"))
+
+
+def test_two_workers_make_the_same_bytes(place):
+    pack("recipe.toml -o one")
+    shutil.rmtree("cache")
+    assert main(["pack", "recipe.toml", "-o", "two", "--workers", "2", "--quiet"]) == 0
+    assert tree(Path("one")) == tree(Path("two"))
+
+
+def test_the_plan_is_the_same_however_names_are_composed(place):
+    decomposed, composed = Path("sounds/e\u0301tude.wav"), Path("other/\u00e9tude.wav")
+    hum(decomposed, 200.0)
+    hum(composed, 200.0)
+    first = presets.packs.of_folder(Path("sounds"), Pack("x"))
+    second = presets.packs.of_folder(Path("other"), Pack("x"))
+    assert [item.name for item in first.items if "tude" in item.name] == [item.name for item in second.items]
+
+
+def test_update_is_told_of_every_item(place):
+    told = []
+    plan = presets.packs.load(Path("recipe.toml"))
+    run.build(plan, Path("out"), lambda done, total, result: told.append((done, total, result and result["name"])))
+    assert told == [(0, 3, None), (1, 3, "Oboe"), (2, 3, "Soft Horn A2"), (3, 3, "Flute-Choir C3")]
