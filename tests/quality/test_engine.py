@@ -17,18 +17,20 @@ from nsynth_core.blend import Instrument, blend_note, embed, line_weights, path_
 from nsynth_core.embedding import at_frames
 from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
-from nsynth_core.features import Features, band_edges, rows
+from nsynth_core.features import Features, rows
 from nsynth_core.grid import GridSpec, render
 from nsynth_core.metrics import level_dip, step_ratio
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, follow, track
-from nsynth_core.training import soundfont
+from nsynth_core.training import evaluation, soundfont
+from nsynth_core.training.evaluation.fidelity import audible
+from nsynth_core.training.evaluation.sounds import loud_frames
+from nsynth_core.training.sources import Source
 from presets import bank
 from wavetables.shaping import has_fundamental, seam, shape
 
 RATE = 48_000
 ENGINE = load_engine("harmonic")
-EDGES = band_edges()
 ALSA = Path("/usr/share/sounds/alsa")
 VOICES = ("Front_Center", "Front_Left", "Rear_Right", "Side_Left")
 # General MIDI programs far apart, and a key of each: piano, vibraphone, organ, guitar, bass, violin, strings, choir,
@@ -68,17 +70,6 @@ def spoken() -> list[tuple[Sound, PitchTrack]]:
 def instrument(features: Features, pitch: float) -> Instrument:
     embedding = ENGINE.encode(features)
     return Instrument("note", (pitch,), lambda _: embedding, moving=True)
-
-
-def audible(features: Features) -> NDArray[np.bool_]:
-    """Partials within 60 dB of the frame's strongest that stand 6 dB out of the noise between them and their
-    neighbours: of others, the sound itself does not say how loud they are."""
-    partials = features.partials_db
-    hz = features.f0_hz[:, None] * np.arange(1, partials.shape[1] + 1)
-    band = np.clip(np.searchsorted(EDGES, hz) - 1, 0, len(EDGES) - 2)
-    density = np.take_along_axis(features.noise_db - 10 * np.log10(np.diff(EDGES)), band, 1)
-    noise = density + 10 * np.log10(features.f0_hz[:, None])
-    return (partials > partials.max(1, keepdims=True) - 60) & (partials > noise + 6)
 
 
 def errors(sound: Sound, pitch: PitchTrack, other: Sound) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -132,6 +123,33 @@ def test_notes_come_back_and_so_do_the_ends_of_a_blend():
 def test_voices_come_back_and_so_do_the_ends_of_a_blend():
     # frames of a syllable's edge hold few partials that stand out, and these move
     check_road(spoken(), (2.5, 1.0))
+
+
+def notes_of(sounds: list[tuple[Sound, PitchTrack]]) -> list[evaluation.Note]:
+    """As the report takes them, each on a pitch of its own."""
+    made = []
+    for i, (sound, pitch) in enumerate(sounds):
+        features = analyse(sound, pitch)
+        source = Source(f"sound {i}", "", "test", "", lambda *_, sound=sound: sound)
+        made.append(evaluation.Note(source, pitch.pitch, sound, features, loud_frames(features), pitch))
+    return made
+
+
+@needs_soundfont
+def test_the_ends_keep_noise_and_stereo():
+    found = evaluation.ends(notes_of(played()), ENGINE)
+    print("\n", found["mix1"], end="")
+    for end in ("mix0", "mix1"):
+        assert found[end]["noise"] <= 2.0
+        assert found[end]["balance"] <= 1.0
+        assert found[end]["correlation"] <= 0.1
+
+
+@needs_voices
+def test_the_ends_keep_the_breath_of_voices():
+    found = evaluation.ends(notes_of(spoken()), ENGINE)
+    print("\n", found["mix1"], end="")
+    assert found["mix1"]["noise"] <= 2.0
 
 
 @lru_cache(maxsize=1)
