@@ -82,7 +82,10 @@ def manifest(folder: Path) -> Facts:
     path = folder / MANIFEST
     try:
         data: Facts = json.loads(path.read_text(encoding="utf-8"))
-        files = [path for facts in data["items"] if facts["key"] for path in facts["files"]]
+        files = [
+            path for facts in data["items"] if facts["key"] for path in (*facts["files"], *facts["tables"].values())
+        ]
+        files += data["files"]
         if not all(isinstance(path, str) and is_below(path) for path in files):
             raise ValueError
         return data

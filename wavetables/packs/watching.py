@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wavetables import SUFFIXES
 
-EVERY = 0.5  # seconds between two looks
+EVERY = 1.0  # seconds between two looks; a program that writes does so more often
 Mark = tuple[int, int]  # size and time of the last change
 
 

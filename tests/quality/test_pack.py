@@ -1,0 +1,202 @@
+"""Packs under stress: killed at any moment, on a cluster, and what a table costs.
+
+pytest tests/quality/test_pack.py -s
+PACK_KILLS=50 pytest tests/quality/test_pack.py -s -k killed
+PACK_TABLES=1000 pytest tests/quality/test_pack.py -s -k scale
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from wavetables.packs import journal
+
+PROGRAM = [sys.executable, "-m", "wavetables"]
+KILLS = int(os.environ.get("PACK_KILLS", "4"))
+TABLES = int(os.environ.get("PACK_TABLES", "12"))
+RATE = 44_100
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills process groups")
+
+
+def recordings(folder: Path, count: int, seconds: float) -> Path:
+    """Notes of random spectra and pitches; no two alike."""
+    rng = np.random.default_rng(7)
+    folder.mkdir(parents=True)
+    time = np.arange(int(seconds * RATE)) / RATE
+    for index in range(count):
+        hz = 55 * 2 ** rng.uniform(0, 3)
+        phase = 2 * np.pi * np.cumsum(hz * (1 + 0.004 * np.sin(2 * np.pi * 5 * time))) / RATE
+        number = np.arange(1, int(min(60, 16_000 / hz)))
+        level = rng.random(len(number)) / number ** rng.uniform(0.3, 1.5)
+        fade = np.exp(-time[:, None] * number * rng.uniform(0, 0.1))
+        wave = (np.sin(np.outer(phase, number)) * fade) @ level
+        noise = 1e-3 * rng.standard_normal(len(time))
+        soundfile.write(
+            folder / f"note {index:04}.wav", 0.5 * wave / np.abs(wave).max() + noise, RATE, subtype="PCM_16"
+        )
+    return folder
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def start(*arguments: object, cache: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "MAKE_WAVETABLE_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+    command = [*PROGRAM, "pack", *map(str, arguments), "--quiet"]
+    return subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, error = process.communicate(timeout=3000)
+    assert process.returncode == 0, error.decode()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_any_moment_a_pack_ends_byte_identical(tmp_path, workers):
+    """kill -9, of the whole run or of its parent alone, then the same command again, until nothing is left to do."""
+    sounds = recordings(tmp_path / "sounds", 10, 0.4)
+    options = (sounds, "--format", "serum,vital,wt", "--workers", workers)
+    begun = time.monotonic()
+    finish(start(*options, "-o", tmp_path / "whole", cache=tmp_path / "cache0"))
+    needed = time.monotonic() - begun
+    whole = tree(tmp_path / "whole")
+    dice = random.Random(workers)
+    kills, resumed, rounds = 0, 0, 0
+    while kills < KILLS:
+        rounds += 1
+        folder = tmp_path / f"out{rounds}" / "whole"
+        while True:
+            done = (folder / journal.NAME).read_bytes().count(b"\n") if (folder / journal.NAME).exists() else 0
+            resumed += done > 0
+            process = start(*options, "-o", folder, cache=tmp_path / f"cache{rounds}")
+            try:
+                process.communicate(timeout=dice.uniform(0.1, 1.0) * needed)
+                assert process.returncode == 0
+                break
+            except subprocess.TimeoutExpired:
+                kills += 1
+                if dice.random() < 0.5:
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+                    time.sleep(dice.uniform(0, 0.3))  # orphans may still be writing
+                process.communicate()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            if kills >= KILLS:
+                finish(start(*options, "-o", folder, cache=tmp_path / f"cache{rounds}"))
+                break
+        assert tree(folder) == whole
+    print(f"\n{workers} workers: {kills} kills in {rounds} packs, {resumed} runs went on from finished tables")
+
+
+@contextmanager
+def cluster(tmp_path: Path, workers: int, cache: Path) -> Iterator[str]:
+    """A Dask scheduler and workers of one thread each, as a user starts them."""
+    address = tmp_path / "scheduler.json"
+    environment = {**os.environ, "MAKE_WAVETABLE_CACHE": str(cache)}
+    common = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--no-show"]
+    processes = [subprocess.Popen([*dask, "--scheduler-file", str(address)], **common)]
+    work = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(address), "--nthreads", "1"]
+    processes += [subprocess.Popen([*work, "--no-dashboard"], **common) for _ in range(workers)]
+    try:
+        until = time.monotonic() + 120
+        while not address.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        found = json.loads(address.read_text())["address"]
+        from distributed import Client
+
+        with Client(found, timeout=60) as client:
+            client.wait_for_workers(workers, timeout=120)
+        yield found
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=60)
+
+
+def test_a_cluster_makes_the_same_bytes(tmp_path):
+    sounds = recordings(tmp_path / "sounds", 4, 0.3)
+    finish(start(sounds, "-o", tmp_path / "here", "--workers", 1, cache=tmp_path / "cache1"))
+    with cluster(tmp_path, 2, tmp_path / "cache2") as address:
+        finish(start(sounds, "-o", tmp_path / "there", "--cluster", address, cache=tmp_path / "cache3"))
+    assert tree(tmp_path / "here") == tree(tmp_path / "there")
+
+
+def test_no_cluster_is_one_line(tmp_path):
+    sounds = recordings(tmp_path / "sounds", 1, 0.3)
+    process = start(sounds, "-o", tmp_path / "out", "--cluster", "tcp://127.0.0.1:9", cache=tmp_path / "cache")
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert error.count(b"\n") == 1
+    assert b"no Dask scheduler answers there" in error
+    assert not (tmp_path / "out").exists()
+
+
+def bare(sounds: Path) -> float:
+    """CPU seconds a table of analysis, slicing and writing alone, in a process that is warm."""
+    code = (
+        "import sys, time; from pathlib import Path; from wavetables.importing import import_sound;"
+        "from wavetables.formats import serum; paths = sorted(Path(sys.argv[1]).iterdir());"
+        "out = Path(sys.argv[2]); import_sound(paths[0]); begun = time.process_time();"
+        "[serum.write(out / p.name, import_sound(p)) for p in paths]; print((time.process_time() - begun) / len(paths))"
+    )
+    out = sounds.parent / "bare"
+    out.mkdir()
+    environment = {**os.environ, **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")}
+    command = [sys.executable, "-c", code, str(sounds), str(out)]
+    return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+
+def measured(process: subprocess.Popen[bytes]) -> tuple[float, float, float]:
+    """(seconds, CPU seconds, peak MB of any process) of a run."""
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    finish(process)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - begun, cpu, after.ru_maxrss / 1024
+
+
+def test_scale(tmp_path):
+    """Figures of docs/packs.md. The limit holds for CPU time: what a table costs beside the bare work."""
+    sounds = recordings(tmp_path / "sounds", TABLES, 1.0)
+    alone = bare(sounds)
+    few = recordings(tmp_path / "few", 1, 1.0)
+    _, start_up, _ = measured(start(few, "-o", tmp_path / "one", "--workers", 1, cache=tmp_path / "cache0"))
+    rows = {}
+    for workers in (1, 2):
+        run = start(sounds, "-o", tmp_path / f"w{workers}", "--workers", workers, cache=tmp_path / f"cache{workers}")
+        rows[f"{workers} workers"] = measured(run)
+    if TABLES > 100:
+        with cluster(tmp_path, 2, tmp_path / "cache3") as address:
+            run = start(sounds, "-o", tmp_path / "dask", "--cluster", address, cache=tmp_path / "cache3")
+            rows["Dask, 2 workers"] = measured(run)
+    for name, (seconds, cpu, memory) in rows.items():
+        print(f"\n{TABLES} tables, {name}: {seconds:.1f} s, {cpu:.1f} s CPU, peak {memory:.0f} MB a process", end="")
+    cost = (rows["1 workers"][1] - start_up) / max(TABLES - 1, 1) / alone
+    print(f"\na table costs {cost:.2f} x the bare work of {1000 * alone:.0f} ms")
+    assert tree(tmp_path / "w1") == tree(tmp_path / "w2")
+    assert cost < 1.5
