@@ -78,13 +78,16 @@ def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Emb
 
 
 def load_instrument(source: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:
-    """An instrument from a sound file, or from a folder of NAME_PITCH files (NSynth's convention: PITCH a MIDI number).
+    """An instrument from a sound file, or from a folder of NAME_PITCH files (NSynth's convention: PITCH a MIDI number),
+    or from those that a pattern picks (audio_input/flute_*.wav).
 
     Raises UserError for unreadable or unpitched sounds and for folders without such files.
     """
     path = Path(source)
     if path.is_dir():
         return _from_folder(path, engine)
+    if "*" in path.name:
+        return _from_folder(path.parent, engine, path.name)
     try:
         sound = audio.read(path)
         embedding, found, said = embed(sound, engine, pitch)
@@ -97,9 +100,9 @@ def load_instrument(source: str | Path, engine: Engine, pitch: float | None = No
     )
 
 
-def _from_folder(folder: Path, engine: Engine) -> Instrument:
+def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument:
     files = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob(pattern)):
         if path.suffix.lower() in {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"} and not path.name.startswith("."):
             pitch = pitch_in_name(path.stem)
             if pitch is not None:
@@ -114,7 +117,8 @@ def _from_folder(folder: Path, engine: Engine) -> Instrument:
     def load(i: int) -> Embedding:
         return embed(audio.read(files[pitches[i]]), engine, pitches[i])[0]
 
-    return Instrument(folder.name, pitches, load, said=(f"{folder.name}: {len(files)} notes",))
+    name = folder.name if pattern == "*" else pattern.partition("_*")[0]
+    return Instrument(name, pitches, load, said=(f"{name}: {len(files)} notes",))
 
 
 def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:

@@ -22,7 +22,7 @@ MAX_BYTES = 100_000
 MAX_PITCHES = 128
 MAX_NOTES = 10_000
 CORNERS = (2, 4, 9, 16, 25, 36, 49, 64)  # a line, or a square
-MAX_SOUND_SECONDS = 36_000.0  # ten hours: 10 GB of 24-bit 48 kHz stereo
+MAX_SOUND_SECONDS = 43_200.0  # twelve hours: 12 GB of 24-bit 48 kHz stereo; NSynth's own grid takes eleven
 
 # names that Windows keeps for devices, with any suffix: a pack made on Linux must open there
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -183,6 +183,14 @@ def parse(data: bytes, name: str, file: str, folder: Path | None) -> Preset:
         raise UserError(f"{file}: {_one_line(error, Preset)}") from error
     except ValueError as error:
         raise UserError(f"{file}: {error}; rename the file") from error
+
+
+def parse_settings(data: Mapping[str, object], file: str) -> Preset:
+    """The preset of keys that are of their types already; `file` is what errors call it. Raises UserError."""
+    try:
+        return Preset.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{file}: {_one_line(error, Preset)}") from error
 
 
 def change(preset: Preset, changes: Mapping[str, object]) -> Preset:

@@ -170,7 +170,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 def check(path: Path, load: Callable[[Path], object], data: bytes) -> bool:
     """Read `data` as a file; True when it is a table. Anything but a table or a clear line raises."""
     path.write_bytes(data)
-    start = time.perf_counter()
+    start = time.process_time()  # a busy machine is no fault of a reader
     try:
         found = load(path)
         if isinstance(found, registry.Loaded):
@@ -180,7 +180,7 @@ def check(path: Path, load: Callable[[Path], object], data: bytes) -> bool:
         refusal = ""
     except UserError as error:
         refusal = str(error)
-    assert time.perf_counter() - start < SLOW
+    assert time.process_time() - start < SLOW
     assert "\n" not in refusal
     assert len(refusal) < 1000
     return not refusal

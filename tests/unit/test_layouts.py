@@ -111,6 +111,31 @@ def test_settings_with_recordings(tmp_path):
     assert run("grid settings.json -o other --layout m4l -q") == 1
 
 
+def test_settings_are_a_preset(tmp_path, capsys):
+    """The square row by row from the top; y runs upwards in magenta-demos, downwards in pads."""
+    settings([["flute", "choir"], ["celesta", "clarinet"]])
+    found = presets.load("settings.json")
+    assert found.corners == ("choir", "clarinet", "flute", "celesta")
+    assert (found.mixes, found.pitches, found.seconds, found.weights) == (3, (48.0, 52.0), 1.0, "nsynth")
+    assert run("presets settings.json") == 0
+    assert run("grid settings.json -o out --pitches 48 --no-notes -q") == 0
+    assert len(list((tmp_path / "out" / "tables").glob("multi-row*_48.wav"))) == 3
+    pads = {"NW": ["flute", "choir"], "NE": ["celesta"], "SW": ["clarinet"], "SE": ["violin"]}
+    with open("settings.json", "w") as file:
+        json.dump({"pads": pads, "pitches": [48], "resolution": 2, "final_length": 16000}, file)
+    assert presets.load("settings.json").corners == ("flute", "celesta", "violin", "clarinet")
+    assert run("grid settings.json -o pads --layout nsynth-super -q") == 0
+    names = ["choir_celesta_violin_clarinet.bin", "flute_celesta_violin_clarinet.bin"]
+    assert sorted(path.name for path in (tmp_path / "pads" / "pads").iterdir()) == names
+    capsys.readouterr()
+
+
+def test_nsynths_own_settings_are_within_bounds():
+    settings([["flute"] * 4] * 4, pitches=list(range(24, 85, 4)), resolution=9, final_length=64000)
+    found = presets.load("settings.json")
+    assert (found.side, found.notes) == (25, 10_000)
+
+
 def test_sfz_instruments(tmp_path):
     assert run("grid flute celesta -o out --layout sfz --pitches 48,60 --duration 1 -q") == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.sfz")) == [f"x{k}y0.sfz" for k in range(5)]
@@ -126,7 +151,6 @@ def test_sfz_instruments(tmp_path):
         ("flute celesta --layout m4l", 2, "four corners"),
         ("grid5 --layout m4l --pitches 48,52,57", 1, "even steps"),
         ("settings.json --layout nsynth-super", 2, "four corners"),
-        ("settings.json", 2, "need --layout"),
         ("no.json --layout m4l", 1, "no such file"),
     ],
 )

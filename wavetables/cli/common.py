@@ -149,7 +149,7 @@ def is_cut_short(path: Path) -> bool:
     """True for a sound file whose header promises more than the file holds, such as half of a download."""
     import soundfile
 
-    if path.is_dir():
+    if not path.is_file():  # a folder, or a pattern of files
         return False
     with soundfile.SoundFile(path) as file:
         return re.search(r"^(data|SSND) : .*should be", file.extra_info, re.MULTILINE) is not None
@@ -183,7 +183,7 @@ def sound_name(spec: str) -> str:
     import presets
 
     path = presets.given_pitch(Path(spec))[0]
-    return (path.resolve().name if path.is_dir() else path.stem) or "sound"
+    return (path.resolve().name if path.is_dir() else path.stem.removesuffix("_*")) or "sound"
 
 
 def check_folder(folder: Path, force: bool) -> None:

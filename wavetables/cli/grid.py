@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -104,9 +104,9 @@ def grid(
         check_choice(stereo, tuple(STEREO), "kind of stereo")
     given = {"weights": weights, "detail": detail, "brightness": brightness, "noise": noise, "width": width}
     changes = {**given, "envelope": envelope, "stereo": stereo, "rate": rate}
-    if check_choice(layout, layouts.LAYOUTS, "layout") != "folder" or _is_settings(what):
+    if check_choice(layout, layouts.LAYOUTS, "layout") != "folder":
         check_unused({"--stereo": stereo}, "a layout has no tables")
-        plan, knobs = _plan(what, layout, pitches, duration, changes)
+        plan, knobs = _plan(what, pitches, duration, changes)
         _laid_out(context.obj, plan, layout, output, engine, knobs, force, quiet, as_json)
         return
     preset = _narrowed(_preset(what), pitches, duration, changes)
@@ -173,25 +173,18 @@ def _is_settings(what: list[str]) -> bool:
 
 
 def _plan(
-    what: list[str], layout: str, pitches: str | None, duration: float | None, changes: Mapping[str, object]
+    what: list[str], pitches: str | None, duration: float | None, changes: Mapping[str, object]
 ) -> tuple[layouts.Plan, Knobs]:
-    """What is to be laid out: a preset, sounds, or NSynth's own settings.json; and the knobs."""
-    if not _is_settings(what):
-        preset = _narrowed(_preset(what), pitches, duration, changes)
-        if len(preset.corners) > 4 and preset.knobs.envelope is not None:
-            raise UsageError("--envelope: a layout's cells have four sounds each; leave it out")
-        return layouts.of_preset(preset, _name(what)), preset.knobs
-    if layout == "folder":
-        raise UsageError(f"{what[0]}: NSynth's settings need --layout m4l, nsynth-super or sfz")
-    check_unused({"--envelope": changes["envelope"]}, "a layout's cells have four sounds each")
-    only = None if pitches is None else [pitch_of(text) or 0.0 for text in pitches.split(",")]
-    if duration is not None:
-        check_number(duration, 0.1, MAX_SECONDS, "--duration")
-    import presets
+    """What is to be laid out, a preset, sounds, or NSynth's own settings.json, and the knobs."""
+    preset = _narrowed(_preset(what), pitches, duration, changes)
+    if len(preset.corners) > 4 and preset.knobs.envelope is not None:
+        raise UsageError("--envelope: a layout's cells have four sounds each; leave it out")
+    choices: tuple[tuple[str | Path, ...], ...] = ()
+    if _is_settings(what):
+        from presets import nsynth
 
-    plan = layouts.of_settings(Path(what[0]), only, duration)
-    knobs = _narrowed(presets.load(presets.DEFAULT), None, None, changes).knobs
-    return replace(plan, **_given(changes, ("weights", "rate"))), knobs
+        choices = nsynth.choices(Path(what[0]))
+    return layouts.of_preset(preset, _name(what), choices), preset.knobs
 
 
 def _given(changes: Mapping[str, object], names: Sequence[str]) -> dict[str, Any]:
@@ -332,5 +325,9 @@ def _render(
 
 def _name(what: list[str]) -> str:
     """What the grid's folder is called."""
+    if _is_settings(what):
+        from presets import nsynth
+
+        return nsynth.title(Path(what[0]))
     name = "-".join(map(sound_name, what[:4]))
     return name if len(what) <= 4 else f"{name}-and-{len(what) - 4}-more"

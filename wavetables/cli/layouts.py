@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -54,71 +54,14 @@ class Plan:
         return (self.resolution - 1) * (len(self.matrix) - 1) + 1
 
 
-def of_preset(preset: Preset, name: str) -> Plan:
-    """The plan of a preset."""
+def of_preset(preset: Preset, name: str, choices: tuple[tuple[str | Path, ...], ...] = ()) -> Plan:
+    """The plan of a preset; `choices` where a corner has more sounds than one."""
     across = len(preset.corners) if preset.rows == 1 else math.isqrt(len(preset.corners))
     corners = preset.corners * (2 if preset.rows == 1 else 1)
     matrix = tuple(corners[u::across] for u in range(across))
-    choices = tuple((matrix[u][v],) for v in (0, -1) for u in (0, -1))
+    choices = choices or tuple((matrix[u][v],) for v in (0, -1) for u in (0, -1))
     length = round(preset.seconds * 16_000)
     return Plan(name, matrix, choices, preset.mixes, preset.pitches, length, preset.rate, preset.weights, preset.rows)
-
-
-def of_settings(path: Path, pitches: Sequence[float] | None, seconds: float | None) -> Plan:
-    """The plan of NSynth's own settings.json, its sounds taken from audio_input/ beside it. Raises UserError."""
-    from wavetables.formats import nsynth_grid
-
-    found = nsynth_grid.read_settings(path)
-    places = {name: _sound(path.parent, name) for name in {*itertools.chain(*found.matrix, *found.choices)}}
-    matrix = [[places[name] for name in (row if found.downwards else reversed(row))] for row in found.matrix]
-    (a, *_, c), (b, *_, d) = matrix[0], matrix[-1]
-    choices = tuple(tuple(places[name] for name in names) for names in found.choices) or ((a,), (b,), (c,), (d,))
-    length = found.length if seconds is None else round(seconds * 16_000)
-    wanted = tuple(pitches) if pitches is not None else found.pitches
-    rows = found.side
-    return Plan(
-        found.name, tuple(map(tuple, matrix)), choices, found.resolution, wanted, length, 48_000, "nsynth", rows
-    )
-
-
-def _sound(folder: Path, name: str) -> str | Path:
-    import presets
-
-    for place in (folder / "audio_input" / name, folder / name):
-        if place.is_dir():
-            return place
-    for place in (folder / "audio_input", folder):
-        if place.is_dir() and any(place.glob(f"{name}_*.wav")):
-            return place / f"{name}_*.wav"
-    if name in {entry.name for entry in presets.instruments()}:
-        return name
-    raise UserError(f"{folder / 'audio_input'}: no {name}_PITCH.wav there, and no built-in instrument has that name")
-
-
-def load(spec: str | Path, engine: Engine, quiet: bool) -> Instrument:
-    """The instrument of a sound of a plan. Raises UserError."""
-    from wavetables.cli.common import load_instrument
-
-    if not isinstance(spec, Path) or "*" not in spec.name:
-        return load_instrument(spec, engine, quiet=quiet)
-    from functools import cache
-
-    from nsynth_core import audio, blend
-    from nsynth_core.embedding import Embedding
-    from nsynth_core.notes import pitch_in_name
-
-    found = {
-        pitch: path for path in sorted(spec.parent.glob(spec.name)) if (pitch := pitch_in_name(path.stem)) is not None
-    }
-    if not found:
-        raise UserError(f"{spec}: no file there ends in its pitch (NAME_60.wav)")
-    pitches = tuple(sorted(found))
-
-    @cache
-    def embedding(index: int) -> Embedding:
-        return blend.embed(audio.read(found[pitches[index]]), engine, pitches[index])[0]
-
-    return blend.Instrument(spec.name.removesuffix("_*.wav"), pitches, embedding)
 
 
 def check(plan: Plan, layout: str) -> int:
@@ -143,11 +86,13 @@ def check(plan: Plan, layout: str) -> int:
 
 def write(plan: Plan, layout: str, folder: Path, engine: Engine, knobs: Knobs, quiet: bool) -> Iterator[Path]:
     """Render the plan and write it in the layout; yields every sound file as it is there."""
+    from wavetables.cli.common import load_instrument
+
     writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": _sfz}
     known: dict[str | Path, Instrument] = {}
     for spec in itertools.chain(*plan.matrix, *plan.choices):
         if spec not in known:
-            known[spec] = load(spec, engine, quiet)
+            known[spec] = load_instrument(spec, engine, quiet=quiet)
     yield from writers[layout](plan, folder, partial(_Lattice, plan, known, engine, knobs))
 
 
@@ -208,7 +153,7 @@ def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterato
     from wavetables.formats import nsynth_grid as form
 
     length, side = min(plan.length, form.PAD_LENGTH), plan.resolution
-    names = {spec: form.plain(sound_name(str(spec)).removesuffix("_*")) for spec in itertools.chain(*plan.choices)}
+    names = {spec: form.plain(sound_name(str(spec))) for spec in itertools.chain(*plan.choices)}
     for a, b, c, d in itertools.product(*plan.choices):
         made = lattice(((a, c), (b, d)), form.RATE, length / form.RATE)
         points = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))

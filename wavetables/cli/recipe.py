@@ -73,5 +73,8 @@ def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:
     if isinstance(spec, str):
         return facts | {"built_in": True, "sha256": {"bank": sha256(bank.path())}}
     path, _ = presets.given_pitch(spec)
-    files = sorted(each for each in path.iterdir() if pitch_in_name(each.stem)) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir() or "*" in path.name:
+        folder, pattern = (path, "*") if path.is_dir() else (path.parent, path.name)
+        files = sorted(each for each in folder.glob(pattern) if pitch_in_name(each.stem) is not None)
     return facts | {"found": list(instrument.said), "sha256": {each.name: sha256(each) for each in files}}
