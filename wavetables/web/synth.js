@@ -4,11 +4,11 @@
 // No table is read at a speed it was not made for. Every voice makes its own cycle by an inverse Fourier transform of the
 // harmonics below the band limit at its very pitch, at least 8 times oversampled, and reads it with a six-point Lagrange
 // interpolator. What is left to alias are the images of the highest harmonics: 71 dB below these harmonics at worst,
-// 107 dB where 16 times oversampled, as notes above E4 are.
+// 107 dB where 16 times oversampled, as notes above D3 are.
 
 const BAND_LIMIT = 20000; // Hz, and never above 0.45 of the sample rate
 const OVERSAMPLING = 8;
-const SHORTEST = 1024; // samples of a cycle: costs nothing, and high notes gain
+const SHORTEST = 2048; // samples of a cycle: costs nothing, and high notes gain
 const MARGIN = 2; // samples of the cycle repeated in front; one more behind
 const QUANTUM = 128; // samples; what an AudioWorklet renders at once
 const FADE = 4; // quanta from one cycle of a voice to its next
