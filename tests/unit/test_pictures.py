@@ -10,11 +10,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from nsynth_core import cache
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
 from wavetables import pictures
-from wavetables.cli import main
 from wavetables.table import FRAME_SIZE, Table
 
 RATE = 48_000
@@ -162,14 +160,3 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
 def test_importing_it_does_not_import_matplotlib():
     code = "import sys, wavetables.pictures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_pack_has_a_picture_of_every_table(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
-    lines = ('title = "P"', "pictures = true", "[[sweep]]", 'sounds = ["flute", "choir"]', 'pitches = ["C3"]')
-    (tmp_path / "p.toml").write_text("\n".join(lines))
-    assert main(["pack", "p.toml", "-o", "out", "--workers", "1", "--quiet"]) == 0
-    (picture,) = (tmp_path / "out" / "Pictures").iterdir()
-    assert picture.read_bytes().startswith(PNG)
