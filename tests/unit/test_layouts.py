@@ -137,10 +137,13 @@ def test_nsynths_own_settings_are_within_bounds():
 
 
 def test_sfz_instruments(tmp_path):
-    assert run("grid flute celesta -o out --layout sfz --pitches 48,60 --duration 1 -q") == 0
+    assert run("grid flute celesta -o out --layout sfz --pitches 48,60 --duration 1 -q --author Mia") == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.sfz")) == [f"x{k}y0.sfz" for k in range(5)]
     text = (tmp_path / "out" / "x0y0.sfz").read_text()
     assert text.count("<region>") == 2
+    assert "// author: Mia\n" in text
+    assert "// mix: 0,0\n" in text
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["author"] == "Mia"
     assert soundfile.info(tmp_path / "out" / "x0y0" / "x0y0_48.wav").samplerate == 48_000
 
 

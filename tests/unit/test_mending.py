@@ -199,6 +199,26 @@ class TestConvert:
             assert main(["inspect", target]) == 0
             assert "samples (" in capsys.readouterr().out
 
+    def test_author_and_licence(self, table, capsys):
+        import wavinfo
+
+        line = ["--author", "Mia Öz", "--licence", "CC0-1.0"]
+        for target in ("y.wav", "y.wt", "y.vitaltable", "y.sfz", "cycles"):
+            assert main(["convert", "x.wav", target, *line]) == 0
+            assert dict(registry.load(target).provenance) == {"author": "Mia Öz", "licence": "CC0-1.0"}
+        found = wavinfo.WavInfoReader("y.wav", info_encoding="utf-8").info
+        assert (found.artist, found.copyright) == ("Mia Öz", "CC0-1.0")
+        assert json.loads((table / "y.vitaltable").read_text())["author"] == "Mia Öz"
+        assert main(["convert", "x.wav", "z.wav", "--no-provenance", *line]) == 2
+        assert "--author" in capsys.readouterr().err
+
+    def test_the_author_that_other_programs_name(self, table):
+        data = (table / "x.wav").read_bytes()
+        at = data.index(b"clm ") + 8
+        told = b"<!>2048 10000000 wavetable [Jo Doe]".ljust(48)
+        (table / "y.wav").write_bytes(data[:at] + told + data[at + 48 : data.index(b"LIST")])
+        assert dict(registry.load("y.wav").provenance) == {"author": "Jo Doe"}
+
 
 class TestBlend:
     def test_a_table_for_any_synth_with_its_origin_or_without(self, tmp_path, monkeypatch, capsys):
@@ -211,4 +231,9 @@ class TestBlend:
                 assert ({"sounds", "mix", "pitch", "engine", "licence", "command"} <= set(told)) == known
                 assert bool(told) == known
         assert main(["blend", "flute", "choir", "--mix", "0:1:4", "-o", "x.flac"]) == 2
+        line = ["blend", "flute", "choir", "--mix", "0:1:4", "--author", "Mia", "--licence", "CC-BY-4.0"]
+        assert main([*line, "-o", "y.wt"]) == 0
+        told = registry.load("y.wt").provenance
+        assert (told["author"], told["licence"], told["licence of the sounds"]) == ("Mia", "CC-BY-4.0", "MIT")
+        assert main(["blend", "flute", "choir", "--mix", "0.5", "--author", "Mia", "-o", "note.wav"]) == 2
         capsys.readouterr()

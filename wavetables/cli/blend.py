@@ -13,6 +13,7 @@ from wavetables.cli.common import (
     MAX_SECONDS,
     STEREO,
     WEIGHTS,
+    Author,
     Brightness,
     Detail,
     EngineName,
@@ -20,6 +21,7 @@ from wavetables.cli.common import (
     Force,
     Frames,
     Json,
+    Licence,
     Noise,
     Pitch,
     Provenance,
@@ -81,6 +83,8 @@ def blend(
     rate: Annotated[
         int | None, typer.Option(min=8000, max=192_000, metavar="HZ", help="Sample rate of the note. Default: 48000.")
     ] = None,
+    author: Author = None,
+    licence: Licence = None,
     provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
@@ -112,7 +116,8 @@ def blend(
         of_notes = {"--duration": duration, "--rate": rate, "--noise": noise, "--envelope": envelope, "--dry": dry}
         check_unused({**of_notes, "--width": width if len(pair) == 1 else None}, "a table of cycles has none")
     else:
-        check_unused({"--stereo": stereo, "--frames": frames, "--table": table}, "it is for tables, and this is a note")
+        of_tables = {"--stereo": stereo, "--frames": frames, "--table": table, "--author": author, "--licence": licence}
+        check_unused(of_tables, "it is for tables, and this is a note")
     if dry is not None:
         check_number(dry, 0, 1, "--dry")
         check_unused({"--duration": duration}, "--dry keeps the recording's own length")
@@ -156,7 +161,7 @@ def blend(
     root = blending.root_pitch(instruments, midi)
     path = np.stack([blending.corner_weights(x, y, len(sounds), rule) for x, y in points])
     told = {
-        **recipe.licence(sounds),
+        **recipe.credits(author, licence, provenance, sounds),
         "sounds": " ".join(map(sound_name, sounds)),
         "mix": position or ("0.5" if len(points) == 1 else "0:1"),
         "pitch": f"{note_name(root)}, the first recording's" if midi is None and recording else note_name(root),

@@ -55,6 +55,8 @@ Soundfonts = Annotated[
 Provenance = Annotated[
     bool, typer.Option("--provenance/--no-provenance", help="Say in a table's file where it comes from.")
 ]
+Author = Annotated[str | None, typer.Option(metavar="TEXT", help="Who made it; said in the tables' files.")]
+Licence = Annotated[str | None, typer.Option(metavar="TEXT", help="Its licence, such as CC0-1.0; said there, too.")]
 Frames = Annotated[int | None, typer.Option(min=1, max=256, metavar="N", help="At most so many frames in the table.")]
 
 MAX_SECONDS = 60.0

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wavetables.cli.common import Force, Json, Provenance, Quiet, check_no_source, count, emit, say
+from wavetables.cli.common import Author, Force, Json, Licence, Provenance, Quiet, check_no_source, count, emit, say
 
 
 def convert(
@@ -23,6 +23,12 @@ def convert(
         int | None,
         typer.Option(min=2, max=8192, metavar="SAMPLES", help="Samples a frame, where a WAV does not say it."),
     ] = None,
+    oscillator: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, metavar="N", help="Whose table of a .vital preset (1..3)."),
+    ] = None,
+    author: Author = None,
+    licence: Licence = None,
     provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
@@ -38,24 +44,27 @@ def convert(
     \b
     make-wavetable convert pad.wav pad.vitaltable
     make-wavetable convert AKWF_0001/ akwf.wav
+    make-wavetable convert lead.vital lead.wav --oscillator 2
     make-wavetable convert pad.wav bank.wav --format e352
     make-wavetable convert old.wav new.wav --fix
     """
+    from wavetables.cli import recipe
     from wavetables.formats import registry
     from wavetables.mending import mend
     from wavetables.table import Table
 
+    credits = recipe.credits(author, licence, provenance)
     kind = registry.chosen(target, name)
     check_no_source(target, [source])
-    loaded = registry.load(source, size)
+    loaded = registry.load(source, size, oscillator)
     table = loaded.table(source.resolve().name if source.is_dir() else source.stem)
     before = len(table.frames)
     if fix:
         # at the size of the file, where what a stretched frame was made from can still be seen
         mended = replace(loaded, frames=mend(loaded.frames)) if before == len(loaded.frames) else None
         table = mended.table(table.name) if mended else replace(table, frames=mend(table.frames))
-    if not provenance:
-        table = Table(table.frames, table.name)
+    said = {**table.provenance, **credits}
+    table = replace(table, provenance=said) if provenance else Table(table.frames, table.name)
     registry.write(target, table, force, kind)
     facts = {"source": str(source), "output": str(target), "format": kind, "frames": len(table.frames)}
     if as_json:

@@ -21,11 +21,13 @@ from wavetables.cli.common import (
     MAX_SECONDS,
     STEREO,
     WEIGHTS,
+    Author,
     Brightness,
     EngineName,
     Envelope,
     Force,
     Json,
+    Licence,
     Noise,
     Provenance,
     Quiet,
@@ -68,6 +70,8 @@ def grid(
     layout: Annotated[
         str, typer.Option(metavar="NAME", help="folder, m4l (NSynth's Max for Live device), nsynth-super (pads), sfz.")
     ] = "folder",
+    author: Author = None,
+    licence: Licence = None,
     provenance: Provenance = True,
     engine: EngineName = "harmonic",
     weights: Weights = None,
@@ -107,7 +111,11 @@ def grid(
     if check_choice(layout, layouts.LAYOUTS, "layout") != "folder":
         check_unused({"--stereo": stereo}, "a layout has no tables")
         plan, knobs = _plan(what, pitches, duration, changes)
-        _laid_out(context.obj, plan, layout, output, engine, knobs, force, quiet, as_json)
+        from wavetables.cli import recipe
+
+        told = recipe.credits(author, licence, provenance, [*chain(*plan.matrix, *plan.choices)])
+        told |= {"program": f"make-wavetable {version()}", "command": recipe.command(context.obj)}
+        _laid_out(told, plan, layout, output, engine, knobs, provenance, force, quiet, as_json)
         return
     preset = _narrowed(_preset(what), pitches, duration, changes)
     folder = output if output is not None else Path(_name(what))
@@ -131,7 +139,7 @@ def grid(
         "preset": name,
         "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
         "engine": recipe.engine_name(engine, runner),
-        **recipe.licence(preset.corners),
+        **recipe.credits(author, licence, provenance, preset.corners),
     }
     written: list[dict[str, object]] = []
     with progress(name, quiet) as update:
@@ -193,12 +201,13 @@ def _given(changes: Mapping[str, object], names: Sequence[str]) -> dict[str, Any
 
 
 def _laid_out(
-    arguments: Sequence[str],
+    told: Mapping[str, str],
     plan: layouts.Plan,
     layout: str,
     output: Path | None,
     engine: str,
     knobs: Knobs,
+    provenance: bool,
     force: bool,
     quiet: bool,
     as_json: bool,
@@ -215,12 +224,12 @@ def _laid_out(
     runner = load_engine(check_choice(engine, ENGINES, "engine"))
     written: list[dict[str, object]] = []
     with progress(plan.name, quiet) as update:
-        for path in layouts.write(plan, layout, folder, runner, knobs, quiet):
+        named = {**told, "engine": recipe.engine_name(engine, runner)} if provenance else {}
+        for path in layouts.write(plan, layout, folder, runner, knobs, quiet, named):
             written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
             update(min(len(written), total), total, "")
     manifest = {
-        "program": f"make-wavetable {version()}",
-        "command": recipe.command(arguments),
+        **told,
         "layout": layout,
         "engine": recipe.engine_name(engine, runner),
         "versions": recipe.versions(),

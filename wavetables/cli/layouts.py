@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -84,11 +84,15 @@ def check(plan: Plan, layout: str) -> int:
     return pads if layout == "nsynth-super" else notes
 
 
-def write(plan: Plan, layout: str, folder: Path, engine: Engine, knobs: Knobs, quiet: bool) -> Iterator[Path]:
-    """Render the plan and write it in the layout; yields every sound file as it is there."""
+def write(
+    plan: Plan, layout: str, folder: Path, engine: Engine, knobs: Knobs, quiet: bool, provenance: Mapping[str, str]
+) -> Iterator[Path]:
+    """Render the plan and write it in the layout; yields every sound file as it is there. Files that can say where they
+    come from (SFZ) say `provenance`."""
     from wavetables.cli.common import load_instrument
 
-    writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": _sfz}
+    writers: dict[str, Callable[..., Iterator[Path]]]
+    writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": partial(_sfz, provenance=provenance)}
     known: dict[str | Path, Instrument] = {}
     for spec in itertools.chain(*plan.matrix, *plan.choices):
         if spec not in known:
@@ -171,14 +175,15 @@ def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterato
     form.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
 
 
-def _sfz(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator[Path]:
+def _sfz(plan: Plan, folder: Path, lattice: Callable[..., _Lattice], provenance: Mapping[str, str]) -> Iterator[Path]:
     from wavetables.formats import sfz
 
     made = lattice(plan.matrix, plan.rate, plan.length / 16_000)
     for iy, ix in itertools.product(range(plan.rows), range(plan.side)):
         notes = _gathered(made.note(ix, iy, pitch) for pitch in plan.pitches)
         path = folder / f"x{ix}y{iy}.sfz"
-        sfz.write_notes(path, dict(zip(plan.pitches, notes, strict=True)), force=True)
+        mix = {"mix": f"{ix / (plan.side - 1):g},{iy / max(plan.rows - 1, 1):g}"} if provenance else {}
+        sfz.write_notes(path, dict(zip(plan.pitches, notes, strict=True)), True, {**provenance, **mix})
         yield path
 
 

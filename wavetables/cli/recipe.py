@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsynth_core.notes import pitch_in_name
-from wavetables.cli.common import version
+from wavetables.cli.common import check_unused, version
 
 if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
@@ -47,6 +47,18 @@ def licence(sounds: Sequence[str | Path]) -> dict[str, str]:
     if not all(sound in known for sound in sounds):
         return {}
     return {"licence": ", ".join(sorted({known[str(sound)] for sound in sounds}))}
+
+
+def credits(
+    author: str | None, licence_: str | None, provenance: bool = True, sounds: Sequence[str | Path] = ()
+) -> dict[str, str]:
+    """What a table says of its author and its licence: the user's words, else what is known of the built-in
+    `sounds`, whose licences stay named beside a new one. Raises UsageError: words that would not be written."""
+    check_unused({} if provenance else {"--author": author, "--licence": licence_}, "--no-provenance leaves it out")
+    known = licence(sounds) if sounds else {}
+    if licence_ and known:
+        known = {"licence of the sounds": known["licence"]}
+    return known | {key: word for key, word in (("author", author), ("licence", licence_)) if word}
 
 
 def versions() -> dict[str, str]:

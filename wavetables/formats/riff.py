@@ -33,6 +33,7 @@ ENCODINGS = {  # format tag, bits
     (3, 32): "float32",
     (3, 64): "float64",
 }
+CREDITS = {"author": "IART", "licence": "ICOP"}  # where sound browsers look for them
 WANTED = ("fmt ", "clm ", "data", "uhWT", "srge", "srgo", "cue ", "smpl", "LIST")
 
 
@@ -64,8 +65,10 @@ def clm(name: str) -> bytes:
 
 
 def info(table: Table) -> bytes:
-    """The LIST/INFO chunk: name (INAM), program (ISFT), root pitch and provenance (ICMT, as JSON)."""
-    texts = {"INAM": table.name, "ISFT": SOFTWARE, "ICMT": facts_text(table)}
+    """The LIST/INFO chunk: name (INAM), program (ISFT), author (IART) and licence (ICOP) where they are known, root
+    pitch and provenance (ICMT, as JSON)."""
+    known = {tag: table.provenance[key] for key, tag in CREDITS.items() if table.provenance.get(key)}
+    texts = {"INAM": table.name, "ISFT": SOFTWARE, **known, "ICMT": facts_text(table)}
     entries = (chunk(key.encode(), text.encode("utf-8", "replace") + b"\0") for key, text in texts.items())
     return chunk(b"LIST", b"INFO" + b"".join(entries))
 

@@ -69,10 +69,16 @@ def _plain(text: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------- notes
-def write_notes(path: str | os.PathLike[str], notes: Mapping[float, Sound], force: bool = False) -> None:
+def write_notes(
+    path: str | os.PathLike[str],
+    notes: Mapping[float, Sound],
+    force: bool = False,
+    provenance: Mapping[str, str] | None = None,
+) -> None:
     """Write `path` and beside it a folder of `notes` (held notes by their MIDI pitch, at least one) as a multisample:
     each key plays the nearest note, `tune` takes its fraction of a semitone, and a note that does not fade is looped
-    over whole periods, the end of the loop crossfaded into what lies before its start.
+    over whole periods, the end of the loop crossfaded into what lies before its start. `provenance` is
+    said in comments.
     Raises UserError: the file exists (unless `force`), an unwritable place."""
     target = Path(path)
     check_free(target, force)
@@ -81,6 +87,7 @@ def write_notes(path: str | os.PathLike[str], notes: Mapping[float, Sound], forc
     lows = [0, *((before + after) // 2 + 1 for before, after in pairwise(keys))]
     highs = [*(low - 1 for low in lows[1:]), 127]
     lines = [
+        *(f"// {_plain(key)}: {_plain(str(text))}" for key, text in (provenance or {}).items()),
         "<control>",
         f"default_path={target.stem}/",
         "<global>",

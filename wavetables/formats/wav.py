@@ -44,6 +44,7 @@ def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
     if channels > 1:
         remarks.append(f"{channels} channels; the first one is used")
     root, provenance = facts_from(found.info.get("ICMT", ""))
+    provenance = {**_credits(found), **provenance}
     return Loaded(
         "wav",
         check_finite(name, samples[: count * decided].reshape(count, decided)),
@@ -68,6 +69,13 @@ def is_marked(path: str | os.PathLike[str]) -> bool:
     except UserError:
         return False
     return "data" in found.order and _marked_size(found, []) is not None
+
+
+def _credits(found: riff.Found) -> dict[str, str]:
+    """Author and licence as other programs say them; Vital's own files name the author in the clm chunk."""
+    told = {key: found.info[tag] for key, tag in riff.CREDITS.items() if found.info.get(tag)}
+    bracketed = re.search(rb"\[([^\]]+)\]", found.bodies.get("clm ", b"")[:256])
+    return {**({"author": bracketed.group(1).decode("utf-8", "replace")} if bracketed else {}), **told}
 
 
 def _flags(found: riff.Found) -> str | None:
