@@ -19,6 +19,7 @@ from nsynth_core.engine import Engine
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE, Features
 from nsynth_core.harmonic.inputs import envelope, relative
+from nsynth_core.harmonicity import doubts
 from nsynth_core.knobs import Knobs, turned
 from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import describe, follow, track
@@ -74,7 +75,8 @@ def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Emb
     else:
         found = track(sound)
         said = f"detected {describe(found)}"
-    return engine.encode(analyse(sound, found)), found.pitch, said
+    features = analyse(sound, found)
+    return engine.encode(features), found.pitch, "; ".join([said, *doubts(sound, found, features)])
 
 
 def load_instrument(source: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:

@@ -1,0 +1,91 @@
+"""Whether a sound is one note: what of it the harmonics of its pitch leave out. Chords, bells and wide detune do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nsynth_core.analysis import warp
+from nsynth_core.audio import Floats, Sound
+from nsynth_core.features import Features
+from nsynth_core.notes import hz_to_midi, note_name
+from nsynth_core.pitch import PitchTrack
+
+# Of 163 notes of FluidR3's melodic programs five have more: a glockenspiel, a music box, tubular bells and the like.
+# A third has 0.75, a second 0.89, a minor chord 0.30, a bell 0.30; seven saws over 50 cents 0.01, words up to 0.04.
+MOST_STRAY = 0.1
+PERIODS, FEWEST_PERIODS = 32, 8  # of a window: the longer, the nearer a tone may stand to a harmonic
+LOW_HZ, TOP_HZ = 20.0, 5000.0  # offsets lie below, above nobody hears a chord
+CENTS, WIDEST = 35.0, 0.25  # a tone so near a harmonic, and within so much of f0, is rendered as its beating
+RESOLUTION = 2.5  # bins to either side that a harmonic itself fills
+STEP_SECONDS = 0.001
+LOUD = 1e-3  # of the loudest window's energy
+TONE = 6.0  # times the noise around it
+MOST_WINDOWS = 200
+MISSING_DB = 40.0
+
+
+def stray(sound: Sound, track: PitchTrack) -> float:
+    """Share 0..1 of a sound's power within LOW_HZ..TOP_HZ in steady tones that are no harmonics of `track`; 0 for a
+    sound shorter than two windows of FEWEST_PERIODS.
+
+    Read at equal steps of phase, so that a note of any contour stands still, its harmonics lie on every PERIODS-th bin
+    of long windows. Between them lie noise, flat in the mean of the windows, and what stands out of it.
+    """
+    from scipy.ndimage import percentile_filter
+
+    f0 = float(np.median(track.f0_hz))
+    times = np.arange(0.0, sound.seconds + STEP_SECONDS, STEP_SECONDS)
+    cycles = track.cycles(times)
+    count = int(cycles[-1])
+    periods = min(PERIODS, count // 2)
+    if periods < FEWEST_PERIODS:
+        return 0.0
+    top = min(TOP_HZ, 0.45 * sound.rate)
+    size = 1 << int(np.ceil(np.log2(2.5 * top / f0)))
+    width = periods * size
+    seconds = np.interp(np.arange(count * size) / size, cycles, times)
+    samples = warp(sound.mid()[:, None], sound.rate, seconds)[:, 0]
+    starts = np.arange(0, len(samples) - width + 1, width // 2)
+    starts = starts[np.linspace(0, len(starts) - 1, min(len(starts), MOST_WINDOWS)).astype(np.int64)]
+    window = np.hanning(width + 1)[:-1].astype(np.float32)
+    low = int(max(LOW_HZ / f0 * periods, RESOLUTION)) + 1  # a window smears an offset so far
+    power = np.stack([_power(samples[start : start + width] * window, int(top / f0 * periods)) for start in starts])
+    power[:, :low] = 0.0
+    energy = power.sum(1)
+    loud = energy > LOUD * energy.max()
+    voiced = loud & track.voiced_at(seconds[starts + width // 2])
+    mean = power[voiced if voiced.any() else loud].mean(0)
+
+    place = np.arange(len(mean))
+    number = np.maximum(1, np.rint(place / periods))
+    near = np.clip((2 ** (CENTS / 1200) - 1) * number * periods, RESOLUTION, WIDEST * periods)
+    noise = percentile_filter(mean, 30, 2 * periods + 1)
+    tones = (np.abs(place - number * periods) > near) & (mean > TONE * noise)
+    return float((mean - noise)[tones].sum() / max(float(mean.sum()), 1e-30))
+
+
+def _power(piece: Floats, bins: int) -> Floats:
+    return np.asarray(np.abs(np.fft.rfft(piece)[:bins]) ** 2, dtype=np.float32)
+
+
+def lowest(features: Features) -> int:
+    """Number of the lowest partial within MISSING_DB of the strongest, of powers averaged over the sound."""
+    power = (10.0 ** (features.partials_db / 10)).mean(0)
+    return int(np.argmax(power > power.max() * 10 ** (-MISSING_DB / 10))) + 1
+
+
+def doubts(sound: Sound, track: PitchTrack, features: Features) -> list[str]:
+    """What to tell the user of a sound that may be more than one note, in one line each; mostly nothing."""
+    share, first = stray(sound, track), lowest(features)
+    if share > MOST_STRAY:
+        return [
+            f"not one note: {share:.0%} of it are tones between the harmonics of {note_name(track.pitch)} (a chord, a "
+            "bell, wide detune), blended as noise; a single note blends better"
+        ]
+    if first > 1:
+        at = note_name(hz_to_midi(first * float(np.median(track.f0_hz))))
+        return [
+            f"nothing sounds at its pitch, its lowest partial is number {first} ({at}): of a chord or an interval, "
+            "blend one note, or give the pitch behind the name"
+        ]
+    return []
