@@ -12,13 +12,13 @@ import pytest
 from nsynth_core import synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.engine import ENGINES, load_engine
+from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import NOISE_BANDS, Features
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import follow
 from nsynth_core.training import evaluation
-from nsynth_core.training.evaluation import fidelity, sounds, vital
+from nsynth_core.training.evaluation import blending, fidelity, sounds, vital
 from nsynth_core.training.sources import Source
 from wavetables.cli.report import best, lines
 
@@ -99,7 +99,7 @@ class TestBlending:
     def test_blends(self, notes, monkeypatch):
         monkeypatch.setattr("nsynth_core.training.evaluation.blending.PAIRS", 4)
         found = evaluation.blends(notes, 0)
-        assert set(found) == set(ENGINES)
+        assert set(found) == set(blending.COMPARED)
         for scores in found.values():
             assert scores["step_even"] <= scores["step"] + 1e-6
             assert 0 <= scores["monotone"] <= 1

@@ -11,7 +11,7 @@ from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
 from nsynth_core.blend import line_weights, path_features, steady_moment, steps
 from nsynth_core.embedding import at_frames
-from nsynth_core.engine import ENGINES, load_engine
+from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import Features, rows
 from nsynth_core.metrics import descriptors, level_dip, monotony, spectral_distance, step_ratio
@@ -21,6 +21,7 @@ from nsynth_core.training.evaluation import vital
 from nsynth_core.training.evaluation.sounds import RATE, Note, below_level
 from nsynth_core.training.sweeps import sweeps
 
+COMPARED = ("harmonic", "crossfade", "envelope", "transport")  # engines on features
 PATH = 33
 PAIRS = 60
 SWEEP_HZ = (82.4, 196.0, 392.0)
@@ -38,7 +39,7 @@ def blends(notes: list[Note], seed: int) -> dict[str, Any]:
         return {}
     out = {}
     weights = line_weights(np.linspace(0, 1, PATH))
-    for name in ENGINES:
+    for name in COMPARED:
         engine = load_engine(name)
         scores: dict[str, list[float]] = {"monotone": [], "step": [], "step_even": [], "dip": []}
         for a, b in pairs:
@@ -96,11 +97,11 @@ def _held(sound: Sound, midi: float) -> Features:
 
 
 def _between(patches: Iterator[Turns]) -> dict[str, Any]:
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in ENGINES}
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in COMPARED}
     for knob, f0, turns in patches:
         middle = np.asarray([turns[0].frames / 2])
         halfway = [below_level(turn)[turn.frames // 2] for turn in turns[1:-1]]
-        for name in ENGINES:
+        for name in COMPARED:
             engine = load_engine(name)
             moments = [at_frames(engine.encode(turn), middle) for turn in (turns[0], turns[-1])]
             blended = below_level(path_features(engine, moments, line_weights(SWEEP_MIXES), f0))
