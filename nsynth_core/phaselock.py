@@ -19,6 +19,7 @@ PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to
 LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
+HINT_DB = 6.0
 TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
 LONG_KERNEL = 512
 MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
@@ -221,9 +222,12 @@ def coherence(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], b: float,
     return whole, _smooth(around, 5) / 3
 
 
-def octave(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doubles, b: float) -> float:
+def octave(
+    audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doubles, b: float, hinted: float = 0.0
+) -> float:
     """What to multiply f0 by so that all strong partials are multiples of it, but not all multiples of twice or three
-    times it. A partial counts when it stands out of what lies between the partials."""
+    times it. A partial counts when it stands out of what lies between the partials; for or against the ratio that
+    somebody `hinted` at, if HINT_DB weaker or stronger already."""
     rows = np.flatnonzero(voiced)
     if len(audio.at_rate(audio.rate)) / audio.rate < (OCTAVE_PERIODS + 2) / float(np.median(f0_hz[rows])):
         return 1.0
@@ -236,16 +240,18 @@ def octave(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doub
     whole, noise = j % 6 == 0, float(np.mean(power[(j % 6 == 1) | (j % 6 == 5)]))
     few = 10 ** (OCTAVE_DB / 10) * float(power[whole].sum())
 
-    def real(which: NDArray[np.bool_]) -> bool:
-        return bool(power[which].sum() > few + 3 * noise * which.sum())
+    def real(which: NDArray[np.bool_], ratio: float) -> bool:
+        said = int(abs(hinted - ratio) < 0.1) - int(abs(hinted - 1) < 0.1)
+        bar = few * 10 ** (HINT_DB / 10 * said * (1 if ratio > 1 else -1))
+        return bool(power[which].sum() > bar + 3 * noise * which.sum())
 
     near = j < 24  # the higher partials of a stiff string stray onto any sixth
-    if real(near & (j % 6 == 3)):
+    if real(near & (j % 6 == 3), 0.5):
         return 0.5
-    if real(near & ((j % 6 == 2) | (j % 6 == 4))):
+    if real(near & ((j % 6 == 2) | (j % 6 == 4)), 1 / 3):
         return 1 / 3
     for n in (3, 2):
-        if not real(whole & (j // 6 % n != 0)):
+        if not real(whole & (j // 6 % n != 0), n):
             return float(n)
     return 1.0
 

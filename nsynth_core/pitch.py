@@ -39,6 +39,7 @@ LOW_HZ, HIGH_HZ = 27.5, 4200.0
 
 QUIET_DB = -65.0  # below the loudest frame: no longer the note
 MIN_CONFIDENCE = 0.5
+NO_GUESS = 0.05  # confidence of a guess that would only mislead
 CERTAINTY = 0.7, 5.0  # exponent of the confidence, and over the periods heard: 0.5 parts breathy notes from snares
 MOST_PERIODS = phaselock.PERIODS / phaselock.LEAST_SECONDS  # a second: more in one window tell no more
 LEAST_COHERENCE = 0.7  # beside the whole note's: what keeps its phases less is a consonant that rings
@@ -94,20 +95,17 @@ class Unpitched(UserError):
 
     def __init__(self, guess: float | None, confidence: float, span: tuple[float, float] | None = None):
         self.guess = guess
-        if guess is not None and span is not None:
-            low, high = (note_name(hz_to_midi(hz)) for hz in span)
-            super().__init__(
-                f"its pitch, {_cents_name(guess)}, is not within {low}..{high}; give it, e.g. --pitch {note_name(guess)}"
-            )
-            return
+        advice = "it sounds like noise, a drum or silence; give its pitch"
         if guess is None:
             found, example = "no pitch found", "C3"
+        elif span is None:
+            found = f"no clear pitch (best guess {_cents_name(guess)}, confidence {confidence:.2f})"
+            example = note_name(guess)
         else:
-            found, example = (
-                f"no clear pitch (best guess {_cents_name(guess)}, confidence {confidence:.2f})",
-                note_name(guess),
-            )
-        super().__init__(f"{found}: it sounds like noise, a drum or silence; give its pitch, e.g. --pitch {example}")
+            low, high = (note_name(hz_to_midi(hz)) for hz in span)
+            found, example = f"its pitch, {_cents_name(guess)}, is not within {low}..{high}", note_name(guess)
+            advice = "widen the range or give the pitch"
+        super().__init__(f"{found}: {advice}, e.g. --pitch {example}")
 
 
 def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: float | None = None) -> PitchTrack:
@@ -138,7 +136,7 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: 
     confidence = audio.confidence(found, voiced, coherent, centre)
     result = PitchTrack(f0, voiced, confidence, audio.energy)
     if confidence < MIN_CONFIDENCE:
-        raise Unpitched(result.pitch, confidence)
+        raise Unpitched(result.pitch if confidence > NO_GUESS else None, confidence)
     return result
 
 

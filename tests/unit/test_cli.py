@@ -330,12 +330,13 @@ def test_a_batch_names_each_failure(capsys: pytest.CaptureFixture[str], tmp_path
     assert not (output / "bad.wav").exists()
 
 
-def test_a_batch_refuses_names_that_collide(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_batch_numbers_names_that_collide(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
         tone(tmp_path / name / "a.wav")
-    err = refused(capsys, 1, "import", tmp_path / "x" / "a.wav", tmp_path / "y" / "a.wav", "-o", tmp_path / "out")
-    assert "would both become" in err
+    sources = [str(tmp_path / name / "a.wav") for name in ("x", "y")]
+    assert main(["import", *sources, "-o", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "out" / name) for name in ("a.wav", "a-2.wav")]
     (tmp_path / "void").mkdir()
     assert "no sound file" in refused(capsys, 1, "import", tmp_path / "void", "-o", tmp_path / "out")
 

@@ -73,8 +73,6 @@ def test_noise_is_refused_by_name_unless_the_pitch_is_given(tmp_path):
 
 def test_too_short(tmp_path):
     soundfile.write(tmp_path / "x.wav", saw(221.5)[:100], 44100)
-    with pytest.raises(UserError, match=r"x\.wav"):
-        import_sound(tmp_path / "x.wav")
     with pytest.raises(UserError, match=r"x\.wav: less than one period"):
         import_sound(tmp_path / "x.wav", 45.0)
 

@@ -1,0 +1,38 @@
+"""A table of a sound without a pitch: evenly spaced windows of it, each made to close by a crossfade."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nsynth_core.audio import Floats, Sound
+from wavetables.formats.common import resize
+from wavetables.slicing import Slices
+from wavetables.table import FRAME_SIZE, MAX_FRAMES
+
+FADE = 0.25  # of a window: what follows it fades out into its beginning
+
+
+def slice_windows(sound: Sound, frames: int | None = None) -> Slices:
+    """Windows of 2048 samples of every channel, evenly spaced from the first to the last: as many as lie side by side,
+    at most `frames` (1..256). What follows a window is crossfaded into its beginning at equal power, as noise needs, so
+    that it closes; sounds shorter than that make one frame, stretched. Zero DC."""
+    size = min(FRAME_SIZE, int(len(sound.samples) / (1 + FADE)))
+    fade = len(sound.samples) - size if size < FRAME_SIZE else int(FADE * size)
+    count = min(frames or MAX_FRAMES, MAX_FRAMES, max(1, (len(sound.samples) - fade) // size))
+    starts = np.round(np.linspace(0, len(sound.samples) - size - fade, count)).astype(np.int64)
+    if count == 1:
+        starts += (len(sound.samples) - size - fade) // 2
+    windows = np.stack([sound.samples[start : start + size + fade].T for start in starts], 1).astype(np.float64)
+    turn = np.pi / 2 * (np.arange(fade) + 0.5) / max(fade, 1)
+    cycles = windows[:, :, :size].copy()
+    cycles[:, :, :fade] = cycles[:, :, :fade] * np.sin(turn) + windows[:, :, size:] * np.cos(turn)
+    cycles -= cycles.mean(2, keepdims=True)
+    shaped = np.stack([resize(np.asarray(each, dtype=np.float32), FRAME_SIZE) for each in cycles])
+    seconds = (starts + (size + fade) / 2) / sound.rate
+    return Slices(shaped, seconds, count, count, np.ones(1, dtype=np.int64))
+
+
+def slice_cycle(cycle: Floats) -> Slices:
+    """One single cycle (channels, n), n >= 4, brought to 2048 samples by its spectrum, zero DC."""
+    zero = cycle - cycle.mean(1, keepdims=True)
+    return Slices(resize(zero, FRAME_SIZE)[:, None], np.zeros(1), 1, 1, np.ones(1, dtype=np.int64))
