@@ -123,13 +123,15 @@ def inspect(path: str | os.PathLike[str], size: int | None = None) -> Inspection
     )
 
 
+SUFFIXES = {".wt": ".wt", ".vitaltable": ".vitaltable", ".vital": ".vitaltable", ".sfz": ".sfz"}  # of mended files
 FIX, REWRITE, AGAIN = "--fix", "", "again"  # convert --fix mends it; convert alone; only another export does
 
 
 def _command(path: Path, how: str) -> str:
     if how == AGAIN:
-        return "lost in this file: export it again from its source, quieter"
-    target = f"{path.resolve().name if path.is_dir() else path.stem}-mended.wav"
+        return "nothing to mend it with: export it again from its source"
+    suffix = "" if path.is_dir() else SUFFIXES.get(path.suffix.lower(), ".wav")
+    target = f"{path.resolve().name if path.is_dir() else path.stem}-mended{suffix}"
     return shlex.join(["make-wavetable", "convert", str(path), target, *([how] if how else [])])
 
 
@@ -141,7 +143,7 @@ def _of_level(frames: Floats, peak: float, found: Faults) -> Iterator[tuple[str,
     if peak > 1.0:
         yield f"peaks at {20 * np.log10(peak):+.2f} dBFS: clips in synths that hold 16 bits", FIX
     if found.clipped.any():
-        yield f"clipped flat at full scale: {_frames(found.clipped)}", AGAIN
+        yield f"clipped flat at full scale: {_frames(found.clipped)}", FIX
 
 
 def _of_file(file: Loaded) -> Iterator[tuple[str, str]]:
@@ -152,7 +154,9 @@ def _of_file(file: Loaded) -> Iterator[tuple[str, str]]:
     if file.format != "wav":
         return
     if file.flags is None:
-        yield "no clm chunk: Serum guesses, Surge plays it as a one-shot", REWRITE
+        left = [repr(chunk) for chunk in ("cue ", "smpl") if chunk in file.chunks]
+        surge = f"Surge looks at {' and '.join(left)} and refuses it" if left else "Surge plays it as a one-shot"
+        yield f"no clm chunk: Serum guesses, {surge}", REWRITE
     elif file.flags[1] == "1":
         yield "the factory digit is set: Serum presets will not carry this table", REWRITE
     if file.flags and "data" in file.chunks and file.chunks.index("clm ") > file.chunks.index("data"):

@@ -22,7 +22,8 @@ HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels with
 JUMP_DB = 12.0  # between neighbours: above, the position knob acts as a volume knob
 ROUNDING = 3e-4  # of a frame's power: what 16 bits leave of an exact repeat
 FLAT = 4  # equal samples at full scale in a row: a clipped top
-FLAT_SHARE = 0.2  # of a frame at full scale: above, it is a square wave and meant
+FLAT_SHARE = 0.4  # of a frame at full scale: above, it is a square wave and meant
+CUT = 1e-3  # of full scale that the curve of a top must pass it by: a pulse has flat tops without
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +69,12 @@ def faults(frames: Floats) -> Faults:
 
 def mend(frames: Floats) -> Floats:
     """(m, 2048), m <= n: frames of any size, cleaned only where something is wrong with them: stretched ones
-    band-limited, silent and repeated ones dropped, no DC, fundamentals in phase, seams quiet, level steps of at most
-    12 dB, one gain where a peak passes full scale. A table without faults comes back bit-exact; one wholly silent
-    stays so."""
+    band-limited, flat tops rounded, silent and repeated ones dropped, no DC, fundamentals in phase, seams quiet, level
+    steps of at most 12 dB, one gain where a peak passes full scale. A table without faults comes back bit-exact; one
+    wholly silent stays so."""
     found = faults(frames)
+    if found.clipped.any():
+        frames = _rounded(frames, found.clipped)
     if found.images:
         frames = np.ascontiguousarray(frames[:, :: frames.shape[1] // found.images])
     frames = resize(frames, FRAME_SIZE)
@@ -104,12 +107,47 @@ def _in_phase(frames: Floats) -> bool | None:
 
 
 def _clipped(frames: Floats) -> Mask:
+    flat = _flat(frames)
+    some = flat.any(1) & (flat.mean(1) < FLAT_SHARE)
+    return np.asarray(some & (np.abs(_rounded(frames, some) - frames).max(1) > CUT))
+
+
+def _flat(frames: Floats) -> Mask:
+    """(n, size): samples of runs of at least FLAT equal ones at full scale."""
     top = np.abs(frames) >= 0.9999 * max(1.0, float(np.abs(frames).max()))
-    flat = top & (np.roll(frames, 1, axis=1) == frames)
-    runs = flat.copy()
+    same = top & (np.roll(frames, 1, axis=1) == frames)  # as the one before
+    last = same.copy()
     for step in range(1, FLAT - 1):
-        runs &= np.roll(flat, step, axis=1)
-    return np.asarray(runs.any(1) & (top.mean(1) < FLAT_SHARE))
+        last &= np.roll(same, step, axis=1)
+    runs = last.copy()
+    for step in range(1, FLAT):
+        runs |= np.roll(last, -step, axis=1)
+    for _ in range(frames.shape[1]):  # a run's further samples
+        grown = runs | (same & np.roll(runs, 1, axis=1))
+        if (grown == runs).all():
+            break
+        runs = grown
+    return runs
+
+
+def _rounded(frames: Floats, clipped: Mask) -> Floats:
+    """Every flat top replaced by the cubic curve that goes on from the wave's slopes on both sides: a guess at what was
+    cut off, without its edges."""
+    frames, size = frames.copy(), frames.shape[1]
+    for row in np.flatnonzero(clipped):
+        wave, flat = frames[row].astype(np.float64), _flat(frames[row : row + 1])[0]
+        for start in np.flatnonzero(flat & ~np.roll(flat, 1)):
+            length = int(np.argmin(np.roll(flat, -start)))
+            before, after = (start - 1) % size, (start + length) % size
+            span, t = length + 1, np.arange(1, length + 1) / (length + 1)
+            rise = span * (wave[before] - wave[before - 1])
+            fall = span * (wave[(after + 1) % size] - wave[after])
+            step = wave[after] - wave[before]
+            curve = wave[before] + t * step + t * (1 - t) * ((1 - t) * (rise - step) - t * (fall - step))
+            way = np.sign(wave[start])
+            place = (start + np.arange(length)) % size
+            frames[row, place] = way * np.maximum(way * curve, np.abs(wave[start]))
+    return frames
 
 
 def _levels(frames: Floats) -> NDArray[np.float64]:

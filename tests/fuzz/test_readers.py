@@ -3,6 +3,7 @@
 A short run is part of the tests. A long one, over all readers:
 
     python tests/fuzz/test_readers.py 1000000            random mutations, spread over the readers
+    python tests/fuzz/test_readers.py 1000000 vital wt   over some of them
     python tests/fuzz/test_readers.py 1000000 --atheris  guided by coverage, where atheris is installed
 """
 
@@ -207,11 +208,11 @@ def test_short_run(tmp_path, reader):
     assert run(reader, SHORT, tmp_path) < SHORT
 
 
-def _long(inputs: int) -> None:
+def _long(inputs: int, readers: list[str]) -> None:
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
-        for reader in READERS:
-            start, each = time.monotonic(), inputs // len(READERS)
+        for reader in readers:
+            start, each = time.monotonic(), inputs // len(readers)
             tables = run(reader, each, Path(folder), seed=int(time.time()))
             seconds = time.monotonic() - start
             print(f"{reader}: {each} inputs, {tables} read as tables, {each / seconds:.0f}/s", flush=True)
@@ -237,4 +238,7 @@ def _guided(inputs: int) -> None:
 
 
 if __name__ == "__main__":
-    (_guided if "--atheris" in sys.argv else _long)(int(sys.argv[1]))
+    if "--atheris" in sys.argv:
+        _guided(int(sys.argv[1]))
+    else:
+        _long(int(sys.argv[1]), sys.argv[2:] or list(READERS))

@@ -215,7 +215,8 @@ class TestVital:
         preset = {"settings": {"osc_1_on": 0.0, "osc_2_on": 1.0, "wavetables": [quiet, heard]}}
         found = vital.load(self.save(tmp_path, preset))
         assert len(found.frames) == 4
-        assert "oscillator 2" in found.remarks[0]
+        assert found.decision.startswith("oscillator 2 of a preset: 4 key frames")
+        assert found.remarks == ()
 
     def test_old_sixteen_bit_files(self, tmp_path):
         data = self.document(1)
@@ -289,7 +290,7 @@ class TestVital:
         preset = {"settings": {"osc_1_on": 1.0, "osc_3_on": 1.0, "wavetables": tables}}
         path = self.save(tmp_path, preset)
         assert [len(registry.load(path, oscillator=k).frames) for k in (1, 2, 3)] == [2, 3, 4]
-        assert "--oscillator for that of 3" in registry.load(path).remarks[0]
+        assert "oscillator 1 of a preset (--oscillator 3 for another)" in registry.load(path).decision
         with pytest.raises(UserError, match="no oscillator 4"):
             registry.load(path, oscillator=4)
         with pytest.raises(UserError, match="no preset"):

@@ -70,13 +70,23 @@ def test_simple_waves_are_not_called_stretched_or_clipped(kind):
     found = faults(naive(kind))
     assert found.images == 0
     assert not found.clipped.any()
+    assert not faults(naive(kind) / np.abs(naive(kind)).max()).clipped.any()
     assert faults(clean(3, 900)).images == 0
 
 
-def test_clipped_tops():
-    frames = np.clip(1.02 * np.sin(2 * np.pi * T)[None], -1, 1).astype(np.float32)
+@pytest.mark.parametrize("gain", [1.02, 1.05, 1.1])
+@pytest.mark.parametrize("turn", [0, 5, 700])
+def test_clipped_tops_are_rounded(gain, turn):
+    wave = np.roll(sum(np.sin(2 * np.pi * h * T + h) / h**1.5 for h in range(1, 8)), turn)
+    wave *= gain / np.abs(wave).max()
+    frames = np.clip(wave, -1, 1).astype(np.float32)[None]
     assert faults(frames).clipped.all()
     assert not faults(0.5 * frames).clipped.any()
+    mended = mend(frames)
+    assert not faults(mended).clipped.any()
+    first = lambda frame: np.abs(np.fft.rfft(frame)[1:40] / np.fft.rfft(frame)[1])  # noqa: E731
+    before, after = (np.abs(first(each) - first(wave)).max() for each in (frames[0], mended[0]))
+    assert after < 0.1 * before
 
 
 def test_jumps():
@@ -98,6 +108,7 @@ def test_jumps():
         lambda x: stretched(clean(harmonics=60, falling=0.2), 256, "straight lines"),
         lambda x: x * np.float32(1.9),
         lambda x: x * np.float32([1, 0.02] * (len(x) // 2))[:, None],
+        lambda x: np.clip(x * np.float32(1.1), -1, 1),
     ],
 )
 def test_convert_mends_what_inspect_finds(tmp_path, monkeypatch, capsys, spoil):
@@ -131,6 +142,22 @@ def test_files_of_other_programs(tmp_path, monkeypatch, capsys, subtype, kind, c
     assert main(["convert", "x.wav", "y.wav"]) == 0
     assert inspect("y.wav").problems == ()
     np.testing.assert_allclose(serum.read("y.wav").frames, clean(), atol=2.0**-15)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["wt", "vital", "sfz", "cycles", "ableton"])
+def test_every_format_is_mended_in_its_own(tmp_path, monkeypatch, capsys, name):
+    """Frames of another size (Ableton's), and faults in files that are no WAV: the command names a file of the kind."""
+    monkeypatch.chdir(tmp_path)
+    suffix = registry.FORMATS[name].suffix
+    frames = clean() if name == "ableton" else np.ascontiguousarray(0.5 * clean() + np.float32(0.1))
+    registry.write(f"x{suffix}", Table(frames, "x"), name=name)
+    found = inspect(f"x{suffix}")
+    assert any(("1024 samples a frame" if name == "ableton" else "DC offset") in line for line in found.problems)
+    assert main(shlex.split(found.mending[0])[1:]) == 0
+    mended = inspect(f"x-mended{suffix}")
+    assert mended.problems == ()
+    assert mended.format == found.format
     capsys.readouterr()
 
 

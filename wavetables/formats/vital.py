@@ -105,8 +105,9 @@ def load(path: str | os.PathLike[str], oscillator: int | None = None) -> Loaded:
     a preset. Errors as in `read`, or a preset without that oscillator."""
     data = _json(path)
     remarks: list[str] = []
+    whose = ""
     if "groups" not in data:
-        data = _of_preset(data, path, oscillator, remarks)
+        data, whose = _of_preset(data, path, oscillator)
     elif oscillator is not None:
         raise UserError(f"{path}: one table, no preset with oscillators; leave out --oscillator")
     version = _version(data.get("version"))
@@ -128,7 +129,7 @@ def load(path: str | os.PathLike[str], oscillator: int | None = None) -> Loaded:
     return Loaded(
         "vital",
         check_finite(path, frames),
-        decision,
+        whose + decision,
         "int16" if is_int16(version) or "imported" in decision else "float32",
         name=name if isinstance(name, str) else "",
         root_pitch=root,
@@ -148,8 +149,9 @@ def _json(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _of_preset(
-    data: Mapping[str, Any], path: str | os.PathLike[str], oscillator: int | None, remarks: list[str]
-) -> dict[str, Any]:
+    data: Mapping[str, Any], path: str | os.PathLike[str], oscillator: int | None
+) -> tuple[dict[str, Any], str]:
+    """The table of a preset, and whose it is."""
     settings = data.get("settings")
     tables = settings.get("wavetables") if isinstance(settings, dict) else None
     if not isinstance(settings, dict) or not isinstance(tables, list) or not tables:
@@ -161,13 +163,9 @@ def _of_preset(
     chosen = tables[number - 1]
     if not isinstance(chosen, dict) or "groups" not in chosen:
         raise UserError(f"{path}: the preset's table of oscillator {number} is damaged; save it again")
-    if oscillator is None:
-        others = ", ".join(map(str, heard[1:]))
-        remarks.append(
-            f"a preset; the table of oscillator {number} is taken"
-            + f" (--oscillator for that of {others})" * bool(others)
-        )
-    return chosen
+    others = [str(each) for each in heard if each != number] if oscillator is None else []
+    hint = f" (--oscillator {' or '.join(others)} for another)" if others else ""
+    return chosen, f"oscillator {number} of a preset{hint}: "
 
 
 def _version(text: object) -> Version:
