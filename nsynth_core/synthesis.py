@@ -137,7 +137,7 @@ def _moving(
     _, frames, partials = amplitudes.shape
     size = max(2048, 1 << int(np.ceil(np.log2(16 * partials))))
     time = np.arange(length) * (FRAME_RATE / rate)
-    hz = np.exp(np.interp(time, np.arange(frames), np.log(f0)))
+    hz = np.exp(np.interp(time, np.arange(frames), np.log(f0.astype(np.float64))))
     after = turns + np.cumsum(hz / rate)
     phase = np.concatenate([[turns], after[:-1]]) % 1.0
     out = np.empty((length, 2), dtype=np.float32)
