@@ -200,7 +200,7 @@ class Synth {
     this.voices = [];
     this.x = this.y = this.toX = this.toY = 0;
     this.bend = 1;
-    this.clock = 0;
+    this.clock = this.turns = 0;
     this.gain = 1;
   }
 
@@ -214,7 +214,7 @@ class Synth {
     const held = this.voices.filter((voice) => voice.gate > 0);
     if (held.length >= VOICES) held[0].gate = 0;
     if (this.voices.length >= 2 * VOICES) this.voices.shift();
-    this.voices.push(new Voice(note, velocity, this.clock % FADE));
+    this.voices.push(new Voice(note, velocity, this.turns++ % FADE));
   }
 
   noteOff(note) {
