@@ -127,7 +127,7 @@ def _flat(frames: Floats) -> Mask:
         if (grown == runs).all():
             break
         runs = grown
-    return runs
+    return np.asarray(runs)
 
 
 def _rounded(frames: Floats, clipped: Mask) -> Floats:

@@ -214,6 +214,10 @@ class TestConvert:
             np.testing.assert_array_equal(registry.read(f"y.{suffix}").frames, clean())
         assert main(["import", "y.wt", "-o", "z.vitaltable"]) == 0
         np.testing.assert_array_equal(registry.read("z.vitaltable").frames, clean())
+        assert main(["import", "x.wav", "other.wav", "-o", "out", "--author", "Mia", "--licence", "CC0-1.0"]) == 3
+        told = registry.load("out/x.wav").provenance
+        assert (told["author"], told["licence"]) == ("Mia", "CC0-1.0")
+        assert told["command"] == "make-wavetable import x.wav --author Mia --licence CC0-1.0"
         assert main(["import", "x.wav", "-o", "q.wav", "--format", "serum,hive"]) == 2
         assert main(["import", "x.wav", "-o", "q.wav", "--format", "serm"]) == 2
         capsys.readouterr()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +15,11 @@ from nsynth_core.errors import UsageError, UserError
 from nsynth_core.files import check_free
 from wavetables import SUFFIXES, TABLE_SUFFIXES
 from wavetables.cli.common import (
+    Author,
     Force,
     Frames,
     Json,
+    Licence,
     Pitch,
     Provenance,
     Quiet,
@@ -40,7 +42,8 @@ Words = dict[str, object]
 
 @dataclass(frozen=True)
 class Job:
-    """One file, or several that are joined, and how: everything another process needs to know."""
+    """One file, or several that are joined, and how: everything another process needs to know. `told` is what the
+    tables say of their origin beside what was found out, None where they are to say nothing."""
 
     sources: tuple[Path, ...]
     target: Path
@@ -48,7 +51,7 @@ class Job:
     kinds: dict[str, str]
     joined: bool
     plot: bool
-    provenance: bool
+    told: dict[str, str] | None
     force: bool
 
 
@@ -63,6 +66,7 @@ class Done:
 
 
 def import_(
+    context: typer.Context,
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE", hidden=True)],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .wav file, or a folder for several sources.")
@@ -99,6 +103,8 @@ def import_(
         str | None,
         typer.Option("--format", metavar="NAME,...", help="One file for each: serum (default), vital, wt, hive ..."),
     ] = None,
+    author: Author = None,
+    licence: Licence = None,
     provenance: Provenance = True,
     force: Force = False,
     quiet: Quiet = False,
@@ -114,6 +120,7 @@ def import_(
     make-wavetable import scale.wav -o tables/ --split
     make-wavetable import cycles/ -o table.wav --join
     """
+    from wavetables.cli import recipe
     from wavetables.importing import Settings
 
     if unpitched and (pitch or octave or span):
@@ -144,7 +151,11 @@ def import_(
     kinds = _kinds(formats, output)
     found = [Path(source) for source in sources]
     pairs = [_joined(found, output, kinds)] if joined else _jobs(found, output, tuple(kinds.values()), split)
-    jobs = [Job(several, target, settings, kinds, joined, plot, provenance, force) for several, target in pairs]
+    credits = recipe.credits(author, licence, provenance)
+    jobs = []
+    for several, target in pairs:
+        told = credits | {"command": recipe.command(_alone(context.obj, sources, several))} if provenance else None
+        jobs.append(Job(several, target, settings, kinds, joined, plot, told, force))
     results: list[Words] = []
     failed = 0
     with progress("import", quiet or len(jobs) == 1) as update:
@@ -222,7 +233,10 @@ def _write(job: Job, made: Imported, done: Done) -> None:
     target = job.target.with_name(f"{job.target.stem}-{made.part}{job.target.suffix}") if made.part else job.target
     _check(job, target)
     table = made.table
-    bare = table if job.provenance else Table(table.frames, table.name)
+    bare = Table(table.frames, table.name)
+    if job.told is not None:  # a table that was one already has its own command
+        credits = {key: word for key, word in job.told.items() if key != "command"}
+        bare = replace(table, provenance={**job.told, **table.provenance, **credits})
     for kind, suffix in job.kinds.items():
         registry.write(target.with_suffix(suffix), bare, job.force, kind)
     pictures = {}
@@ -243,6 +257,12 @@ def _write(job: Job, made: Imported, done: Done) -> None:
     facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found, "decided": list(made.said)}
     outputs = [target.with_suffix(suffix) for suffix in job.kinds.values()]
     done.results.extend({"source": str(source), "output": str(each), **facts, **pictures} for each in outputs)
+
+
+def _alone(arguments: Sequence[str], sources: Sequence[str], files: Sequence[Path]) -> list[str]:
+    """The arguments without the sources that `files` are not from: a table names its own, not the whole batch."""
+    mine = {text for text in sources if any(file.is_relative_to(text) for file in files)}
+    return [argument for argument in arguments if argument not in sources or argument in mine]
 
 
 # --------------------------------------------------------------------------------------------------------- the options
