@@ -116,17 +116,12 @@ def _flat(frames: Floats) -> Mask:
     """(n, size): samples of runs of at least FLAT equal ones at full scale."""
     top = np.abs(frames) >= 0.9999 * max(1.0, float(np.abs(frames).max()))
     same = top & (np.roll(frames, 1, axis=1) == frames)  # as the one before
-    last = same.copy()
+    last = same.copy()  # the fourth of a run and those after it
     for step in range(1, FLAT - 1):
         last &= np.roll(same, step, axis=1)
     runs = last.copy()
     for step in range(1, FLAT):
         runs |= np.roll(last, -step, axis=1)
-    for _ in range(frames.shape[1]):  # a run's further samples
-        grown = runs | (same & np.roll(runs, 1, axis=1))
-        if (grown == runs).all():
-            break
-        runs = grown
     return np.asarray(runs)
 
 
