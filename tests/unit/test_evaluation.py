@@ -283,6 +283,7 @@ class TestLines:
         text = list(lines(FIGURES))
         said = {line[:44].strip(): line for line in text[text.index(next(x for x in text if x.startswith("goals"))) :]}
         assert said["reconstruction, to PCA"].endswith("floor reached")
+        assert said["reconstruction, dB"].endswith("goal reached")
         assert said["out of domain, to PCA"].endswith("short of the floor")
         assert said["largest / mean step, re-spaced"].endswith("goal reached")
         assert said["monotone descriptors"].endswith("short of the floor")
@@ -293,6 +294,15 @@ class TestLines:
 
     def test_what_was_left_out_is_said(self):
         assert list(lines(FIGURES))[-1].startswith("left out: vita")
+
+    def test_columns_stand_apart(self):
+        heads = [line for line in lines(FIGURES) if line.startswith(("blends", "a patch", "perceptual", "sounds"))]
+        assert len(heads) == 4
+        assert not any(
+            word in line for line in heads for word in ("transportto", "engineits", "enginecode", "pcanetwork")
+        )
+        # every column is as wide as WIDTH + 2, its name shorter
+        assert all(" " in line[44 + 13 * i] for line in heads for i in range((len(line) - 44) // 13))
 
     def test_a_report_of_very_little(self):
         text = list(lines(FIGURES | {"blends": {}, "out_of_domain": {}, "ends": {}, "perceptual": {}}))
