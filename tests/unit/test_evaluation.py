@@ -298,9 +298,6 @@ class TestLines:
     def test_columns_stand_apart(self):
         heads = [line for line in lines(FIGURES) if line.startswith(("blends", "a patch", "perceptual", "sounds"))]
         assert len(heads) == 4
-        assert not any(
-            word in line for line in heads for word in ("transportto", "engineits", "enginecode", "pcanetwork")
-        )
         # every column is as wide as WIDTH + 2, its name shorter
         assert all(" " in line[44 + 13 * i] for line in heads for i in range((len(line) - 44) // 13))
 
