@@ -245,8 +245,8 @@ def test_stereo_tables_of_a_blend_make_the_sound_again(sounds: Path, capsys: pyt
     left, right, mid, side = (soundfile.read(f"walk-{mark}.wav", dtype="float32")[0] for mark in "LRMS")
     for found in inspected(capsys, *(Path(f"walk-{mark}.wav") for mark in "LRMS")):
         assert found["frames"] == 8
-    # each pair is scaled as one
-    gain = float(left @ (mid + side) / (left @ left))
+    # each pair is turned and scaled as one
+    gain = float(np.linalg.norm(mid + side) / np.linalg.norm(left))
     for one, other in ((left, mid + side), (right, mid - side)):
         turned = [np.abs(np.fft.rfft(x.reshape(8, 2048)))[:, 1:100] for x in (gain * one, other)]
         np.testing.assert_allclose(*turned, rtol=0.05, atol=0.01 * turned[0].max())

@@ -191,7 +191,7 @@ def test_corners_may_be_sounds_beside_the_file(tmp_path: Path) -> None:
             {"mixes": "33", "pitches": "{from = 0, to = 127, step = 1}", "corners": "FOUR"},
             ["139392 notes", str(MAX_NOTES)],
         ),
-        ({"mixes": "20", "seconds": "60", "corners": "FOUR"}, ["20 hours", "10"]),
+        ({"mixes": "20", "seconds": "60", "corners": "FOUR"}, ["20 hours", "12"]),
         ({"title": "[[[["}, ["TOML"]),
         ({"title": "[" * 5000}, ["TOML"]),
     ],
