@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -15,7 +16,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 import presets
 from nsynth_core.engine import ENGINES
 from nsynth_core.errors import UserError
-from presets.schema import Line, Preset, _corner, _Model, _one_line, _pitches, _toml, read
+from nsynth_core.knobs import Knobs
+from presets.schema import Line, Preset, _corner, _knob, _Model, _one_line, _pitches, _toml, read
 from wavetables import SUFFIXES
 from wavetables.packs import names
 from wavetables.packs.making import instrument
@@ -66,6 +68,8 @@ class SweepEntry(_Entry):
     pitches: tuple[float, ...] = Field((48.0,), description="MIDI numbers or notes, a list or {from, to, step}")
     start: tuple[float, float] = Field((0.0, 0.0), description="[x, y] of the first frame, each 0..1")
     end: tuple[float, float] = Field((1.0, 0.0), description="[x, y] of the last frame, each 0..1")
+    detail: float = _knob("detail", 1.0, "how much of what the network misses is kept")
+    brightness: float = _knob("brightness", 0.0, "tilt in dB an octave")
 
     @field_validator("sounds", mode="before")
     @classmethod
@@ -128,12 +132,12 @@ class Recipe(_Model):
     )
     level: Literal["table", "frame", "kept"] = Field("table", description='"table", "frame" or "kept"')
     frames: int | None = Field(None, ge=1, le=256, description="at most so many frames a table, 1..256")
-    engine: Literal["harmonic", "crossfade", "envelope", "transport"] = Field(
-        "harmonic", description=f"one of {', '.join(ENGINES)}"
-    )
+    engine: str = Field("harmonic", description=f"one of {', '.join(ENGINES)}")
     samples: bool = Field(False, description="true to add the notes of every sweep")
     previews: bool = Field(True, description="false to leave the previews out")
-    pictures: bool = Field(False, description="true to add a picture of every table")
+    pictures: Literal["none", "sheet", "all"] | None = Field(
+        None, description='"none", "sheet" (contact sheets) or "all" (every table and its sounds, too)'
+    )
     table: tuple[TableEntry, ...] = Field((), strict=False, description="[[table]] entries: recordings")
     sweep: tuple[SweepEntry, ...] = Field((), strict=False, description="[[sweep]] entries: between two or four sounds")
     grid: tuple[GridEntry, ...] = Field((), strict=False, description="[[grid]] entries: presets")
@@ -142,6 +146,13 @@ class Recipe(_Model):
     @classmethod
     def _safe(cls, value: str) -> str:
         return _Entry._safe(value) or value
+
+    @field_validator("engine")
+    @classmethod
+    def _built(cls, value: str) -> str:
+        if value not in ENGINES:
+            raise ValueError
+        return value
 
     @field_validator("formats")
     @classmethod
@@ -198,11 +209,16 @@ def load(path: Path) -> Pack:
             recipe.engine,
             recipe.samples,
             recipe.previews,
-            recipe.pictures,
+            recipe.pictures or default_pictures(),
         ),
         wishes,
         str(path),
     )
+
+
+def default_pictures() -> Literal["none", "sheet"]:
+    """Contact sheets where matplotlib is installed."""
+    return "none" if find_spec("matplotlib") is None else "sheet"
 
 
 def of_folder(folder: Path, pack: Pack) -> Pack:
@@ -249,7 +265,7 @@ def _sweeps(entry: SweepEntry) -> Iterator[Wish]:
     base = entry.name or "-".join(corner.name for corner in corners)
     category = entry.category or BLENDS
     for pitch in entry.pitches:
-        sweep = Sweep(corners, pitch, entry.start, entry.end)
+        sweep = Sweep(corners, pitch, entry.start, entry.end, knobs=Knobs(entry.detail, entry.brightness))
         yield Item("", category, sweep, entry.tags), _wishes(base, pitch, category)
 
 
@@ -265,7 +281,7 @@ def _rows(entry: GridEntry) -> Iterator[Wish]:
             above = int(y * (len(lines) - 1))
             share = round(100 * (y * (len(lines) - 1) - above))
             base = lines[above] if share == 0 else f"{lines[above]} {100 - share}-{share} {lines[above + 1]}"
-            sweep = Sweep(corners, pitch, (0.0, y), (1.0, y), preset.weights)
+            sweep = Sweep(corners, pitch, (0.0, y), (1.0, y), preset.weights, preset.knobs)
             wish = _wishes(base, pitch, category)
             yield Item("", category, sweep, entry.tags, entry.name or preset.title), wish
 

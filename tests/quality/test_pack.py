@@ -64,7 +64,9 @@ def tree(folder: Path) -> dict[str, str]:
 def start(*arguments: object, cache: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "MAKE_WAVETABLE_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
     command = [*PROGRAM, "pack", *map(str, arguments), "--quiet"]
-    return subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
@@ -139,7 +141,8 @@ def cluster(tmp_path: Path, workers: int, cache: Path) -> Iterator[str]:
 
 
 def test_a_cluster_makes_the_same_bytes(tmp_path):
-    sounds = recordings(tmp_path / "sounds", 4, 0.3)
+    """More tables than are ever on their way to the workers."""
+    sounds = recordings(tmp_path / "sounds", 10, 0.2)
     finish(start(sounds, "-o", tmp_path / "here", "--workers", 1, cache=tmp_path / "cache1"))
     with cluster(tmp_path, 2, tmp_path / "cache2") as address:
         finish(start(sounds, "-o", tmp_path / "there", "--cluster", address, cache=tmp_path / "cache3"))

@@ -40,6 +40,9 @@ def pack(
         str | None, typer.Option(metavar="HOW", help="Loudness matched per table, per frame, or kept as it is.")
     ] = None,
     frames: Frames = None,
+    pictures: Annotated[
+        str | None, typer.Option(metavar="HOW", help="none, sheet (contact sheets) or all. Default: sheet.")
+    ] = None,
     archive: Annotated[bool, typer.Option("--zip", help="Make DIR.zip, too: the same pack, the same bytes.")] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, metavar="N", help="Processes. Default: one a processor.")
@@ -66,7 +69,7 @@ def pack(
     from wavetables.packs import names, run
     from wavetables.packs.archive import write_zip
     from wavetables.packs.making import Failure as Failed
-    from wavetables.packs.plan import FORMATS, LEVELS
+    from wavetables.packs.plan import FORMATS, LEVELS, PICTURES
     from wavetables.packs.plan import Pack as Plan
 
     if title is not None:
@@ -75,6 +78,8 @@ def pack(
         check_number(loudness, presets.packs.QUIETEST, presets.packs.LOUDEST, "--loudness")
     if level is not None:
         check_choice(level, LEVELS, "way to level")
+    if pictures is not None:
+        check_choice(pictures, PICTURES, "choice of pictures")
     kinds = None
     if formats is not None:
         kinds = tuple(dict.fromkeys(check_choice(name.strip(), FORMATS, "format") for name in formats.split(",")))
@@ -86,10 +91,12 @@ def pack(
         "loudness": loudness,
         "level": level,
         "frames": frames,
+        "pictures": pictures,
     }
     given = {name: value for name, value in options.items() if value is not None}
     if source.is_dir():
-        plan = replace(Plan(names.tidy(source.resolve().name)), **given)  # type: ignore[arg-type]
+        plan = Plan(names.tidy(source.resolve().name), pictures=presets.packs.default_pictures())
+        plan = replace(plan, **given)  # type: ignore[arg-type]
         folder = output if output is not None else Path(f"{plan.title} Pack" if title is None else plan.title)
         if folder.resolve().is_relative_to(source.resolve()):
             raise UserError(f"{folder} lies in {source}, whose recordings are packed; choose another -o")

@@ -13,12 +13,14 @@ from typing import Any
 from nsynth_core import cache
 from nsynth_core.files import atomic
 from wavetables.formats import registry
-from wavetables.packs import plan, spectra
+from wavetables.packs import making, plan, spectra
 from wavetables.packs.journal import MANIFEST, Facts
 from wavetables.packs.making import Failure
 from wavetables.packs.plan import Pack, Sweep
 from wavetables.page import Entry, page
+from wavetables.table import Table
 
+SHEET = 60  # tables on a contact sheet
 README, LICENSE, PAGE = "README.txt", "LICENSE", "index.html"
 LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
 WHERE = {
@@ -28,8 +30,20 @@ WHERE = {
 }
 
 
-def conclude(pack: Pack, items: Sequence[Facts], failures: Sequence[Failure], folder: Path, plan_key: str) -> Facts:
-    """Write all that belongs to the whole, pack.json last, and give what it holds."""
+def sheets(pack: Pack, items: Sequence[Facts], folder: Path) -> dict[str, partial[str | Failure]]:
+    """The job that draws each contact sheet, by its path."""
+    if pack.pictures == "none":
+        return {}
+    tables = [folder / _best(facts) for facts in items]
+    groups = [tuple(tables[start : start + SHEET]) for start in range(0, len(tables), SHEET)]
+    paths = [plan.sheet_path(number, len(groups)) for number in range(len(groups))]
+    return {path: partial(making.sheet, group, folder / path) for path, group in zip(paths, groups, strict=True)}
+
+
+def conclude(
+    pack: Pack, items: Sequence[Facts], failures: Sequence[Failure], sheets: Sequence[str], folder: Path, plan_key: str
+) -> Facts:
+    """Write all that belongs to the whole, pack.json last, and give what it holds. `sheets` are the contact sheets."""
     names = [facts["name"] for facts in items]
     alike = [
         {"tables": [names[a], names[b]], "distance_db": round(distance, 2)}
@@ -50,7 +64,7 @@ def conclude(pack: Pack, items: Sequence[Facts], failures: Sequence[Failure], fo
         "engine": pack.engine,
         "versions": {name: _version(name) for name in LIBRARIES},
         "plan": plan_key,
-        "files": {name: cache.sha256(folder / name) for name in texts},
+        "files": {name: cache.sha256(folder / name) for name in (*texts, *sheets)},
         "near_duplicates": alike,
         "odd": odd,
         "failed": [{"name": failure.name, "why": failure.why} for failure in failures],
@@ -128,9 +142,14 @@ def _grid(members: Sequence[plan.Item], made: dict[str, Facts], folder: Path) ->
     return Entry(first.grid, loaders, pitches, corners, first.category, list(first.tags))
 
 
-def _loader(facts: Facts, folder: Path) -> Any:
-    best = next((kind for kind in facts["tables"] if registry.FORMATS[kind].exact), next(iter(facts["tables"])))
-    return partial(registry.read, folder / facts["tables"][best])
+def _loader(facts: Facts, folder: Path) -> partial[Table]:
+    return partial(registry.read, folder / _best(facts))
+
+
+def _best(facts: Facts) -> str:
+    """The table's file in a format that loses nothing, if there is one."""
+    tables: dict[str, str] = facts["tables"]
+    return min(tables.items(), key=lambda each: not registry.FORMATS[each[0]].exact)[1]
 
 
 def _version(name: str) -> str:

@@ -18,6 +18,7 @@ from nsynth_core.engine import Engine, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import hz_to_midi, note_name
+from wavetables import pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text
 from wavetables.importing import import_sound
@@ -28,6 +29,7 @@ from wavetables.shaping import shape
 from wavetables.table import Table
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
+THUMBNAIL = 24  # frames of a table on a contact sheet
 SHORT_DB = 0.5  # below the asked loudness
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]
@@ -79,9 +81,9 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
         assert engine is not None
         audio.write(folder / path, _note(pack, item.source, at, engine), True)
         files.append(path)
-    if pack.pictures:
-        files.append(plan.picture_path(item))
-        _picture(folder / files[-1], made)
+    for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
+        _write(folder / path, pictures.png(figure(pack, item, made, engine)))
+        files.append(path)
     level = loudness.loudness(frames)
     return {
         **plan.describe(item),
@@ -108,7 +110,9 @@ def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Engine | Non
     count = pack.frames or plan.SWEEP_FRAMES
     walk = np.linspace(0, 1, count)[:, None] * np.subtract(source.end, source.start) + source.start
     weights = np.stack([blend.corner_weights(x, y, len(source.corners), source.rule) for x, y in walk])
-    cycles = blend.blend_frames(engine, _instruments(source, engine), weights, pitch=source.pitch, even=True)
+    cycles = blend.blend_frames(
+        engine, _instruments(source, engine), weights, pitch=source.pitch, knobs=source.knobs, even=True
+    )
     told = {
         "sounds": " ".join(corner.name for corner in source.corners),
         "mix": ",".join(f"{a:g}:{b:g}" for a, b in zip(source.start, source.end, strict=True)),
@@ -153,7 +157,9 @@ def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrum
 def _note(pack: Pack, source: Sweep, at: float, engine: Engine) -> audio.Sound:
     x, y = np.subtract(source.end, source.start) * at + source.start
     weights = blend.corner_weights(float(x), float(y), len(source.corners), source.rule)
-    return blend.blend_note(engine, _instruments(source, engine), list(map(float, weights)), pitch=source.pitch)
+    return blend.blend_note(
+        engine, _instruments(source, engine), list(map(float, weights)), pitch=source.pitch, knobs=source.knobs
+    )
 
 
 def _save(path: Path, table: Table) -> None:
@@ -183,8 +189,40 @@ def _write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def _picture(path: Path, table: Table) -> None:
-    raise NotImplementedError
+# ------------------------------------------------------------------------------------------------------------- pictures
+def _picture(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
+    return pictures.table_picture(table)
+
+
+def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
+    """The recording beside the table played; of a sweep, the note at its beginning, half way and at its end."""
+    source = item.source
+    if isinstance(source, Sweep):
+        assert engine is not None
+        between = "-".join(corner.name for corner in source.corners)
+        places = {"beginning": 0.0, "half way": 0.5, "end": 1.0}
+        panels = [(f"{between}: {place}", _note(pack, source, at, engine)) for place, at in places.items()]
+        return pictures.rainbowgrams(panels)
+    panels = [("the table, played", audio.Sound(loudness.played(table.frames)[:, None], loudness.RATE))]
+    if not registry.is_table(source.path):
+        panels.insert(0, (source.path.name, audio.read(source.path)))
+    return pictures.rainbowgrams(panels)
+
+
+def sheet(tables: tuple[Path, ...], target: Path) -> str | Failure:
+    """Write a contact sheet of the files `tables`; its path. Nothing is raised."""
+    try:
+        _write(target, pictures.png(pictures.contact_sheet([_thumbnail(path) for path in tables])))
+        return str(target)
+    except (UserError, OSError) as error:
+        return Failure(target.name, str(error), _is_full(error))
+
+
+def _thumbnail(path: Path) -> Table:
+    """A few frames of the table, so that a sheet of long tables takes little memory."""
+    table = registry.read(path)
+    some = np.unique(np.linspace(0, len(table.frames) - 1, THUMBNAIL).round().astype(np.int64))
+    return Table(table.frames[some], path.stem)
 
 
 # ----------------------------------------------------------------------------------------------------------------- odds

@@ -29,7 +29,7 @@ def safe(text: str) -> str:
     text = " ".join(FORBIDDEN.sub("-", text).split())[:LONGEST]
     while len(text.encode()) > BYTES:
         text = text[:-1]
-    text = text.lstrip(". -~").rstrip(". ")
+    text = text.lstrip(". -~_").rstrip(". ")
     if RESERVED.fullmatch(text.split(".")[0].strip()):
         text += "_" if "." not in text else ""
         text = text.replace(".", "_")

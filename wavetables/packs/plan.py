@@ -10,8 +10,10 @@ from typing import Literal
 from nsynth_core import cache
 from nsynth_core.blend import Instrument
 from nsynth_core.engine import Engine
+from nsynth_core.knobs import Knobs
 from wavetables.formats import registry
 
+PICTURES = ("none", "sheet", "all")
 LEVELS = ("table", "frame", "kept")
 FOLDERS = {"serum": "Serum", "vital": "Vital", "wt": "Surge", "wt16": "Surge 16-bit", "hive": "Hive"}
 # formats of one file a table; folders of single cycles have no place among the categories of a synth's menu
@@ -55,6 +57,7 @@ class Sweep:
     start: tuple[float, float] = (0.0, 0.0)
     end: tuple[float, float] = (1.0, 0.0)
     rule: str = "bilinear"
+    knobs: Knobs = field(default_factory=Knobs)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -78,6 +81,7 @@ class Pack:
 
     loudness  LUFS of every table (`levelled`), None keeps the level; `level` is one of LEVELS
     frames    at most so many a table, None for the default: 256 of a recording, 64 of a sweep
+    pictures  one of PICTURES: contact sheets, or also every table and the rainbowgrams of its sounds
     """
 
     title: str
@@ -92,7 +96,7 @@ class Pack:
     engine: str = "harmonic"
     samples: bool = False
     previews: bool = True
-    pictures: bool = False
+    pictures: Literal["none", "sheet", "all"] = "none"
     items: tuple[Item, ...] = ()
 
     @property
@@ -118,7 +122,7 @@ def sample_paths(pack: Pack, item: Item) -> dict[float, str]:
 def paths(pack: Pack, item: Item) -> list[str]:
     """All files of an item."""
     found = [*table_paths(pack, item).values(), *sample_paths(pack, item).values()]
-    return found + [preview_path(item)] * pack.previews + [picture_path(item)] * pack.pictures
+    return [*found, *[preview_path(item)] * pack.previews, *picture_paths(pack, item)]
 
 
 def folder_of(name: str) -> str:
@@ -130,8 +134,14 @@ def preview_path(item: Item) -> str:
     return f"Previews/{item.name}.flac"
 
 
-def picture_path(item: Item) -> str:
-    return f"Pictures/{item.name}.png"
+def picture_paths(pack: Pack, item: Item) -> tuple[str, ...]:
+    """The table's picture, and the rainbowgrams of the sounds it is made of."""
+    return (f"Pictures/{item.name}.png", f"Pictures/Rainbowgrams/{item.name}.png") if pack.pictures == "all" else ()
+
+
+def sheet_path(number: int, count: int) -> str:
+    """A contact sheet, before all others in any listing: no item's name begins with "_"."""
+    return f"Pictures/_Contact Sheet{f' {number + 1}' if count > 1 else ''}.png"
 
 
 def key(pack: Pack, item: Item, version: str) -> str:
@@ -155,5 +165,6 @@ def describe(item: Item) -> Mapping[str, object]:
         "from": list(source.start),
         "to": list(source.end),
         "weights": source.rule,
+        "knobs": asdict(source.knobs),
         "pitch": source.pitch,
     }

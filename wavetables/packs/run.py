@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from nsynth_core import cache
@@ -13,9 +15,9 @@ from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal
-from wavetables.packs.making import Failure
+from wavetables.packs.making import Failure, make
 from wavetables.packs.plan import Item, Pack, Sweep
-from wavetables.packs.workers import results
+from wavetables.packs.workers import AGAIN, results
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ def build(
     An item that cannot be made is among the failures, and the rest is made.
     """
     check(folder, force)
+    if pack.pictures != "none" and find_spec("matplotlib") is None:
+        raise UserError("pictures need matplotlib; pip install 'make-wavetable[plot]', or leave them out")
+    place = folder.absolute()  # workers may run elsewhere
     failures: list[Failure] = []
     with journal.opened(folder) as record:
         keys = _keys(pack)
@@ -55,12 +60,11 @@ def build(
         update(before, len(keys), None)
         if before == len(keys) and record.before.get("plan") == _plan_key(pack, keys) and _texts_stand(record, folder):
             return Made(record.before, (), before)
-        todo = [item for item in pack.items if keys[item.name] not in kept]
-        for result in results(pack, todo, folder, workers, cluster):
+        bare = replace(pack, items=(), licence_text="")  # every job carries it
+        todo = [partial(make, bare, item, place) for item in pack.items if keys[item.name] not in kept]
+        for result in results(todo, place, workers, cluster):
             if isinstance(result, Failure):
-                if result.full:
-                    raise UserError(f"{result.why}; make room, then run the same command again: it goes on from here")
-                failures.append(result)
+                failures.append(_bearable(result))
             else:
                 facts = {"key": keys[result["name"]], **result}
                 kept[facts["key"]] = facts
@@ -71,7 +75,11 @@ def build(
         _sweep_up(pack, keys, record, folder)
         made = [kept[keys[item.name]] for item in pack.items if keys[item.name] in kept]
         failures.sort(key=lambda failure: list(keys).index(failure.name))
-        manifest = conclusion.conclude(pack, made, failures, folder, _plan_key(pack, keys))
+        sheets = conclusion.sheets(pack, made, place)
+        for drawn in results(list(sheets.values()), place, workers, cluster):
+            if isinstance(drawn, Failure):
+                raise UserError(_bearable(drawn).why)
+        manifest = conclusion.conclude(pack, made, failures, list(sheets), folder, _plan_key(pack, keys))
     cache.prune()
     return Made(manifest, tuple(failures), before)
 
@@ -83,6 +91,13 @@ def check(folder: Path, force: bool) -> None:
     known = any((folder / name).exists() for name in (journal.NAME, journal.MANIFEST))
     if folder.is_dir() and any(folder.iterdir()) and not known and not force:
         raise UserError(f"{folder} is not empty and holds no pack; choose another -o or add --force")
+
+
+def _bearable(failure: Failure) -> Failure:
+    """`failure`, if the next item may fare better. Raises UserError where the disk is full."""
+    if failure.full:
+        raise UserError(f"{failure.why}; make room, then {AGAIN}")
+    return failure
 
 
 def _keys(pack: Pack) -> dict[str, str]:

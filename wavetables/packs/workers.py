@@ -1,38 +1,35 @@
-"""Items to workers and results back, in the order in which they are done: in this process, in several on this machine,
+"""Jobs to workers and results back, in the order in which they are done: in this process, in several on this machine,
 or on a Dask cluster. No more than a few are ever under way, so memory does not grow with the pack."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nsynth_core.cache import program
 from nsynth_core.errors import UserError
-from wavetables.packs.journal import Facts
-from wavetables.packs.making import Failure, make
-from wavetables.packs.plan import Item, Pack
 
-AHEAD = 3  # items a thread of the cluster has waiting, so that none idles
+AHEAD = 3  # jobs a thread of the cluster has waiting, so that none idles
 CONNECT_SECONDS = 10
-Result = Facts | Failure
+AGAIN = "run the same command again: it goes on from here"
+Result = TypeVar("Result")
 
 
-def results(pack: Pack, items: Sequence[Item], folder: Path, workers: int, cluster: str | None) -> Iterator[Result]:
-    """What `making.make` gives for each of `items`. Raises UserError: the cluster cannot be reached or is not fit, a
-    worker was killed."""
-    bare = replace(pack, items=(), licence_text="")  # every job carries it
-    if not items:
+def results(jobs: Sequence[Callable[[], Result]], folder: Path, workers: int, cluster: str | None) -> Iterator[Result]:
+    """What each job gives; it can be sent to another process and raises nothing. `folder` is where they write. Raises
+    UserError: the cluster cannot be reached or is not fit, a worker was killed."""
+    if not jobs:
         return iter(())
     if cluster is not None:
-        return _on_cluster(bare, items, folder.resolve(), cluster)
-    if min(workers, len(items)) == 1:
-        return (make(bare, item, folder) for item in items)
-    return _local(bare, items, folder, min(workers, len(items)))
+        return _on_cluster(jobs, folder, cluster)
+    if min(workers, len(jobs)) == 1:
+        return (job() for job in jobs)
+    return _local(jobs, min(workers, len(jobs)))
 
 
-def _local(pack: Pack, items: Sequence[Item], folder: Path, workers: int) -> Iterator[Result]:
+def _local(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator[Result]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -40,46 +37,36 @@ def _local(pack: Pack, items: Sequence[Item], folder: Path, workers: int) -> Ite
     with parallel_config("loky", inner_max_num_threads=1):
         pool = Parallel(workers, return_as="generator_unordered", batch_size=1)
         try:
-            yield from pool(delayed(make)(pack, item, folder) for item in items)
+            yield from pool(delayed(job)() for job in jobs)
         except TerminatedWorkerError as error:
-            raise UserError(
-                "a worker was killed, perhaps for want of memory; run the same command again with fewer --workers:"
-                " it goes on from here"
-            ) from error
+            raise UserError(f"a worker was killed, perhaps for want of memory; use fewer --workers; {AGAIN}") from error
 
 
-def _on_cluster(pack: Pack, items: Sequence[Item], folder: Path, address: str) -> Iterator[Result]:
+def _on_cluster(jobs: Sequence[Callable[[], Result]], folder: Path, address: str) -> Iterator[Result]:
     try:
         from distributed import Client, as_completed
     except ImportError as error:
         raise UserError("--cluster needs Dask; pip install 'make-wavetable[cluster]'") from error
     try:
-        client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"--cluster {address}: no Dask scheduler answers there; start one with 'dask scheduler'"
         ) from error
     with client:
         threads = sum(_fit(client, address, folder).values())
-        waiting = iter(items)
-        queue: Any = as_completed()  # type: ignore[no-untyped-call]
-        running = {}
-
-        def submit() -> None:
-            item = next(waiting, None)
-            if item is not None:
-                future = client.submit(make, pack, item, folder, pure=False)
-                running[future.key] = item
-                queue.add(future)
-
-        for _ in range(AHEAD * threads):
-            submit()
+        queue: Any = as_completed()
+        waiting = iter(jobs)
+        for job in islice(waiting, AHEAD * threads):
+            queue.add(client.submit(job, pure=False))
         for future in queue:
-            item = running.pop(future.key)
-            trouble = future.exception()  # of the cluster: make raises none
-            yield future.result() if trouble is None else Failure(item.name, f"{item.name}: {trouble}")
+            try:
+                yield future.result()
+            except Exception as error:  # of the cluster: the job itself raises none
+                raise UserError(f"--cluster {address}: {type(error).__name__}: {error}; {AGAIN}") from error
             future.release()
-            submit()
+            for job in islice(waiting, 1):
+                queue.add(client.submit(job, pure=False))
 
 
 def _fit(client: Any, address: str, folder: Path) -> dict[str, int]:
