@@ -84,5 +84,5 @@ def load_one(path: Path) -> Loaded:
     found = riff.scan(path)
     length = len(riff.samples(found, path)[3])
     if length not in SIZES:
-        raise UserError(f"{path}: {length} samples; a single cycle has {SIZES[0]}..{SIZES[-1]}")
+        raise UserError(f"{path}: {length} samples; a single cycle has {SIZES[0]}..{SIZES[-1]}: import it as a sound")
     return wav.load(path, length)
