@@ -1,0 +1,284 @@
+"""Checkpoints of the official layout: read from a folder, a prefix or a .tar, checked, and written.
+
+Names and shapes are those of Magenta's NSynth WaveNet (`h512_bo16`); only the widths may differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+import numpy as np
+import tensorflow as tf
+
+from nsynth_core.audio import Floats
+from nsynth_core.errors import UserError
+from nsynth_core.files import atomic
+from nsynth_core.wavenet.mulaw import CLASSES
+
+LAYERS, CYCLE, TAPS = 30, 10, 3
+DILATIONS = tuple(1 << (i % CYCLE) for i in range(LAYERS))
+AVERAGE = "/ExponentialMovingAverage"
+MAX_WIDTH = 4096
+MAX_BYTES = 4 << 30  # a training run's own checkpoint of the full size holds 1 GB
+PARTS = re.compile(r"(?P<prefix>.+)\.(index|meta|data-\d{5}-of-\d{5})")
+WHERE = "give the folder, the .tar or the prefix (.../model.ckpt-200000) of NSynth's wavenet-ckpt"
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The variables of one network: `arrays` by official name, float32. Decoder only where no name starts with ae_."""
+
+    arrays: Mapping[str, Floats]
+
+    @property
+    def width(self) -> int:
+        """Channels of the decoder's residual stream (512)."""
+        return int(self.arrays["startconv/W"].shape[3])
+
+    @property
+    def skip(self) -> int:
+        """Channels of the decoder's skip sum (256)."""
+        return int(self.arrays["skip_start/W"].shape[3])
+
+    @property
+    def latent(self) -> int:
+        """Numbers in a frame of the encoding (16)."""
+        return int(self.arrays["cond_map_1/W"].shape[2])
+
+    @property
+    def has_encoder(self) -> bool:
+        return "ae_startconv/W" in self.arrays
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over names, shapes and numbers, whatever file they came from: for provenance and caches."""
+        sum_ = hashlib.sha256()
+        for name in sorted(self.arrays):
+            sum_.update(f"{name} {self.arrays[name].shape}\n".encode())
+            sum_.update(np.ascontiguousarray(self.arrays[name], dtype="<f4").data)
+        return sum_.hexdigest()
+
+
+def decoder_shapes(width: int = 512, skip: int = 256, latent: int = 16) -> Shapes:
+    """Name → shape of the decoder's 250 variables."""
+    scopes = {"startconv": (TAPS, 1, width), "skip_start": (1, width, skip)}
+    for i in range(1, LAYERS + 1):
+        scopes |= {
+            f"dilatedconv_{i}": (TAPS, width, 2 * width),
+            f"cond_map_{i}": (1, latent, 2 * width),
+            f"res_{i}": (1, width, width),
+            f"skip_{i}": (1, width, skip),
+        }
+    return _variables(
+        scopes | {"out1": (1, skip, skip), "cond_map_out1": (1, latent, skip), "logits": (1, skip, CLASSES)}
+    )
+
+
+def encoder_shapes(width: int = 128, latent: int = 16) -> Shapes:
+    """Name → shape of the encoder's 124 variables."""
+    scopes = {"ae_startconv": (TAPS, 1, width)}
+    for i in range(1, LAYERS + 1):
+        scopes |= {f"ae_dilatedconv_{i}": (TAPS, width, width), f"ae_res_{i}": (1, width, width)}
+    return _variables(scopes | {"ae_bottleneck": (1, width, latent)})
+
+
+def _variables(scopes: Mapping[str, tuple[int, int, int]]) -> Shapes:
+    named: Shapes = {}
+    for scope, (taps, inputs, outputs) in scopes.items():
+        named |= {f"{scope}/W": (1, taps, inputs, outputs), f"{scope}/biases": (outputs,)}
+    return named
+
+
+def load(path: str | os.PathLike[str], averages: bool = False) -> Weights:
+    """Read a checkpoint: its folder, its prefix, one of its files, or a .tar of them.
+
+    The widths are those of its shapes. `averages` takes `<name>/ExponentialMovingAverage` in place of `<name>`; other
+    keys are ignored. A checkpoint without any encoder variable gives a decoder only. Raises UserError where a file or
+    variable is missing, mis-shaped, damaged, not finite, or where an archive would reach outside its folder.
+    """
+    given = Path(path)
+    with _prefix(given) as prefix:
+        return _read(given, prefix, averages)
+
+
+@contextmanager
+def _prefix(given: Path) -> Iterator[Path]:
+    """The checkpoint's prefix; archives are unpacked for as long as it is needed."""
+    if given.is_dir():
+        yield _only_prefix(given, given)
+    elif given.is_file() and not PARTS.fullmatch(given.name):
+        with tempfile.TemporaryDirectory(prefix="make-wavetable-") as folder:
+            _unpack(given, Path(folder))
+            yield _only_prefix(Path(folder), given)
+    else:
+        part = PARTS.fullmatch(given.name) if given.is_file() else None
+        prefix = given.with_name(part["prefix"]) if part else given
+        if not prefix.with_name(f"{prefix.name}.index").is_file():
+            raise UserError(f"{given}: no checkpoint is there (no {prefix.name}.index); {WHERE}")
+        yield prefix
+
+
+def _only_prefix(folder: Path, given: Path) -> Path:
+    """The prefix in a folder: the one its `checkpoint` file names, else the one with the most steps."""
+    try:
+        found = {file.with_suffix("") for file in folder.glob("*.index")}
+        found |= {file.with_suffix("") for file in folder.glob("*/*.index")} if not found else set()
+        latest = folder / "checkpoint"
+        if latest.is_file() and latest.stat().st_size < 1 << 16:
+            # a path written on another machine: only its last component means anything here
+            named = re.search(
+                r'^model_checkpoint_path: "(?:.*[/\\])?([^/\\"]+)"', latest.read_text("utf-8", "replace"), re.M
+            )
+            if named and folder / named[1] in found:
+                return folder / named[1]
+    except OSError as error:
+        raise UserError(f"{given}: cannot be read: {error.strerror}") from error
+    if not found:
+        raise UserError(f"{given}: holds no checkpoint (no .index file); {WHERE}")
+    return max(found, key=lambda prefix: (_step(prefix), prefix.name))
+
+
+def _step(prefix: Path) -> int:
+    number = re.search(r"(\d{1,18})$", prefix.name)
+    return int(number[1]) if number else -1
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """The checkpoint's files of an archive, flat, into `folder`. Nothing in it is trusted."""
+    left = MAX_BYTES
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            for member in tar:
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
+                    raise UserError(f"{archive}: hostile archive: '{member.name!r}' lies outside its folder")
+                if member.isdir():
+                    continue
+                if not member.isreg():
+                    raise UserError(f"{archive}: hostile archive: '{member.name!r}' is a link or device, not a file")
+                left -= member.size
+                if left < 0:
+                    raise UserError(f"{archive}: unpacks to more than {MAX_BYTES >> 30} GB; no NSynth checkpoint")
+                target = folder / name.name
+                wanted = PARTS.fullmatch(name.name) and not name.name.endswith(".meta")
+                if (wanted or name.name == "checkpoint") and not name.name.startswith("._"):
+                    if target.exists():
+                        raise UserError(f"{archive}: holds two files called {name.name}; unpack it and give one folder")
+                    source = tar.extractfile(member)
+                    assert source is not None  # it is a regular file
+                    with target.open("xb") as file:
+                        _copy(source, file, member.size)
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
+        why = "it is no .tar archive" if "could not be opened" in str(error) else "cut short or damaged"
+        why = error.strerror if isinstance(error, OSError) and error.strerror else why
+        raise UserError(f"{archive}: no readable checkpoint ({why}); {WHERE}") from error
+
+
+def _copy(source: Any, target: BinaryIO, size: int) -> None:
+    shutil.copyfileobj(source, target, 1 << 20)
+    if target.tell() != size:
+        raise EOFError
+
+
+def _read(given: Path, prefix: Path, averages: bool) -> Weights:
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        shapes: Shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+        types = dict(reader.get_variable_to_dtype_map())
+    except Exception as error:  # whatever TensorFlow makes of hostile bytes
+        raise UserError(f"{given}: damaged, or no TensorFlow checkpoint ({_reason(error)}); {WHERE}") from error
+    suffix = AVERAGE if averages else ""
+    expected = _expected(given, shapes, suffix)
+    for name, shape in expected.items():
+        key = name + suffix
+        _check_there(given, shapes, key)
+        if shapes[key] != shape or types[key] != tf.float32:
+            found = f"{types[key].name} {list(shapes[key])}"
+            raise UserError(f"{given}: variable {key} is {found}, but float32 {list(shape)} is needed; {WHERE}")
+    # no shape may ask for more memory than the files hold numbers
+    held = sum(file.stat().st_size for file in _data_files(prefix))
+    needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
+    if held < needed:
+        raise UserError(f"{given}: cut short: {held} bytes of data, at least {needed} are needed; copy it again")
+    arrays = {}
+    for name in expected:
+        try:
+            array = np.asarray(reader.get_tensor(name + suffix), dtype=np.float32)
+        except Exception as error:
+            raise UserError(f"{given}: variable {name} is damaged ({_reason(error)}); copy the file again") from error
+        if not np.isfinite(array).all():
+            raise UserError(f"{given}: variable {name} holds NaN or infinite numbers; the file is damaged")
+        arrays[name] = array
+    return Weights(arrays)
+
+
+def _expected(given: Path, shapes: Shapes, suffix: str) -> Shapes:
+    """What must be there, at the widths that the checkpoint's own shapes tell."""
+
+    def size(name: str, axis: int) -> int:
+        _check_there(given, shapes, name + suffix)
+        shape = shapes[name + suffix]
+        if len(shape) != 4 or not 1 <= shape[axis] <= MAX_WIDTH:
+            raise UserError(f"{given}: variable {name + suffix} has the impossible shape {list(shape)}; {WHERE}")
+        return shape[axis]
+
+    latent = size("cond_map_1/W", 2)
+    expected = decoder_shapes(size("startconv/W", 3), size("skip_start/W", 3), latent)
+    if any(name.startswith("ae_") for name in shapes):
+        expected |= encoder_shapes(size("ae_startconv/W", 3), latent)
+    return expected
+
+
+def _check_there(given: Path, shapes: Shapes, key: str) -> None:
+    if key not in shapes:
+        raw = key.removesuffix(AVERAGE)
+        why = "it holds no moving averages" if raw != key and raw in shapes else "no NSynth WaveNet, or not all of it"
+        raise UserError(f"{given}: variable {key} is missing ({why}); {WHERE}")
+
+
+def _data_files(prefix: Path) -> list[Path]:
+    return [file for file in prefix.parent.iterdir() if file.name.startswith(f"{prefix.name}.data-")]
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:120] if lines else type(error).__name__
+
+
+def save(folder: Path, arrays: Mapping[str, np.ndarray[Any, Any]], step: int) -> Path:
+    """Write `arrays` by name as `model.ckpt-<step>` in `folder`, in the V2 format; `checkpoint` names it.
+
+    Returns the prefix. Files appear whole: the index, without which nothing is read, comes last.
+    """
+    prefix = folder / f"model.ckpt-{step}"
+    temporary = folder / f".model.ckpt-{step}.part"
+    names = sorted(arrays)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tf.raw_ops.SaveV2(
+            prefix=str(temporary),
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.convert_to_tensor(arrays[name]) for name in names],
+        )
+        for ending in ("data-00000-of-00001", "index"):
+            os.replace(f"{temporary}.{ending}", f"{prefix}.{ending}")
+        with atomic(folder / "checkpoint", force=True) as state:
+            state.write_text(f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n')
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"{folder}: cannot write the checkpoint ({_reason(error)}); choose another -o") from error
+    return prefix

@@ -1,0 +1,192 @@
+"""NSynth's WaveNet beside a slow float64 model of it, and what generating promises."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nsynth_core.errors import UserError
+from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, verify
+from nsynth_core.wavenet.checkpoint import Weights
+
+OFFICIAL = Path(__file__).parents[3] / "shared" / "reference" / "nsynth_golden"  # beside the project, if at all
+
+
+def _reference():
+    spec = importlib.util.spec_from_file_location("wavenet_reference", Path(__file__).with_name("wavenet_reference.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+reference = _reference()
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("golden")
+    reference.write_golden(folder, 3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return Weights(reference.random_weights(5, width=16, skip=8, encoder=8, latent=4))
+
+
+@pytest.fixture(scope="module")
+def encodings() -> np.ndarray:
+    return np.random.default_rng(6).standard_normal((5, 2, 4)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def sound(weights, encodings) -> np.ndarray:
+    """Five streams in one batch, over the boundary of a frame."""
+    return generator.generate(weights, encodings, seed=1, samples=600)
+
+
+def test_mu_law():
+    steps = np.arange(-32768, 32768) / 32768
+    assert (mulaw.quantise(steps) == reference.quantise(steps)).all()
+    values = np.arange(-128, 128)
+    assert (mulaw.quantise(mulaw.restore(values)) == values).all()
+    np.testing.assert_allclose(mulaw.restore(values), reference.restore(values), atol=1e-7)
+    # floor, not round; -1 and +1 are not alike; ringing in silence is silence
+    assert mulaw.quantise(np.float32([-1, 1, 0, -1e-4, 1e-4, -1e-10])).tolist() == [-128, 128, 0, -1, 0, 0]
+
+
+def test_every_array_of_a_golden_set_of_other_widths(golden):
+    rows = list(verify.compare(golden))
+    assert len(rows) > 200
+    assert {"encoding", "ema_probs", "gen_probs_late", "sample_bins", "enc/ae_res_30", "dec/out1"} <= {
+        row.name for row in rows
+    }
+    assert [row for row in rows if not row.good] == []
+
+
+@pytest.mark.skipif(not OFFICIAL.exists(), reason="the reference values of the original code are not here")
+def test_every_array_of_the_original_code(capsys):
+    assert verify.main([str(OFFICIAL)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "59 arrays compared, all within"
+
+
+def test_verify_sees_an_error(golden, tmp_path, capsys):
+    with np.load(golden / "golden.npz") as data:
+        arrays = {name: data[name] for name in ("audio", "encoding_512", "encoding_1024")}
+    arrays["encoding_1024"] = arrays["encoding_1024"] + np.where(np.arange(2) == 1, 2e-4, 0)[:, None]
+    for file in golden.glob("model.ckpt*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    np.savez(tmp_path / "golden.npz", **arrays)
+    assert verify.main([str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 arrays compared, 1 beyond tolerance: encoding_1024"
+    assert [line.split()[0] for line in lines if "BEYOND" in line] == ["encoding_1024"]
+    assert verify.main([str(tmp_path / "none")]) == 1
+    assert verify.main([]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_encoding_in_pieces_is_encoding_at_once(weights, monkeypatch):
+    audio = reference.notes(np.random.default_rng(0), 2, 40 * 512 + 100)
+    whole = encoder.encode(weights, audio)
+    assert whole.shape == (2, 40, 4)
+    monkeypatch.setattr(encoder, "PIECE", 9)
+    np.testing.assert_allclose(encoder.encode(weights, audio), whole, atol=1e-5)
+
+
+def test_what_cannot_be_encoded(weights):
+    with pytest.raises(UserError, match="too short"):
+        encoder.encode(weights, np.zeros((1, 511), np.float32))
+    decoder = Weights({name: array for name, array in weights.arrays.items() if not name.startswith("ae_")})
+    with pytest.raises(UserError, match="only the decoder"):
+        encoder.encode(decoder, np.zeros((1, 512), np.float32))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_seed_gives_the_same_samples_in_any_batch(weights, encodings, sound, batch):
+    assert sound.shape == (5, 600)
+    assert sound.dtype == np.float32
+    assert np.abs(sound).max() < 1
+    assert len(np.unique(sound)) > 20
+    found = generator.generate(weights, encodings, seed=1, samples=600, batch=batch)
+    assert (found == sound).all()
+
+
+def test_streams_by_number(weights, encodings, sound):
+    """A stream alone is the stream among others; left and right of one number share their noise."""
+    found = generator.generate(weights, encodings[[3, 3, 3]], seed=1, samples=100, streams=[3, 3, 0])
+    assert (found[0] == sound[3, :100]).all()
+    assert (found[0] == found[1]).all()
+    assert (found[2] != found[0]).any()
+
+
+def test_uniforms_from_anywhere():
+    whole = generator.uniforms_of(4, 2, 0, 1000)
+    assert (generator.uniforms_of(4, 2, 512, 700) == whole[512:700]).all()
+    assert (generator.uniforms_of(5, 2, 0, 1000) != whole).all()
+    assert (generator.uniforms_of(4, 3, 0, 1000) != whole).all()
+    assert 0.45 < whole.mean() < 0.55
+
+
+def test_beyond_the_last_class_is_the_last(weights, encodings):
+    """A CDF in float32 may end below u; the original then leaves the scale, at 1.02."""
+    found = generator.generate(weights, encodings[:2], uniforms=np.full((2, 64), 1 - 2**-53), samples=64)
+    assert found.max() <= mulaw.restore(np.array([127]))[0]
+    assert (generator.generate(weights, encodings[:2], uniforms=np.zeros((2, 64)), samples=64) < -0.9).all()
+
+
+@pytest.mark.parametrize("at", [320, 3 * 600])
+def test_an_interrupted_run_goes_on(weights, encodings, sound, tmp_path, at):
+    """Within a batch, and between two."""
+    file = tmp_path / "run.npz"
+
+    def interrupt(done: int, total: int, note: str) -> None:
+        assert total == 5 * 600
+        if done >= at and note != "compiling":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generator.generate(weights, encodings, seed=1, samples=600, batch=3, unfinished=file, progress=interrupt)
+    assert file.exists()
+    with pytest.raises(UserError, match="another run"):
+        generator.generate(weights, encodings, seed=2, samples=600, unfinished=file)
+    seen = []
+    found = generator.generate(
+        weights,
+        encodings,
+        seed=1,
+        samples=600,
+        unfinished=file,
+        progress=lambda done, total, note: seen.append(done),
+    )
+    assert (found == sound).all()
+    assert seen[0] >= at
+    assert not file.exists()
+
+
+def test_too_little_memory_is_said_before(weights, encodings, monkeypatch):
+    monkeypatch.setattr(generator, "_free_memory", lambda: 100 << 20)
+    with pytest.raises(UserError, match="not enough memory"):
+        generator.generate(weights, encodings)
+
+
+def test_what_full_size_needs():
+    """247 MB of weights and 12.6 MB a stream, at least."""
+    shapes = checkpoint.decoder_shapes()
+    full = Weights({name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()})
+    assert generator.memory(full, 0) > 239e6
+    assert 12.6e6 < generator.memory(full, 9) - generator.memory(full, 8) < 25e6
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (1, 0, 4)])
+def test_encodings_of_another_size(weights, shape):
+    with pytest.raises(UserError, match="encodings of"):
+        generator.generate(weights, np.zeros(shape, np.float32))
+
+
+def test_receptive_field():
+    assert network.EDGE == 3070
