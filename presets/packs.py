@@ -190,10 +190,11 @@ def load(path: Path) -> Pack:
             raise UserError(
                 f"{path}: the tables of a folder are called like its files; leave out name = {entry.name!r}"
             )
+    titles = names.unique([[entry.name or entry.preset.title] for entry in recipe.grid])
     wishes = [
         *(wish for entry in recipe.table for wish in _recordings(entry)),
         *(wish for entry in recipe.sweep for wish in _sweeps(entry)),
-        *(wish for entry in recipe.grid for wish in _rows(entry)),
+        *(wish for entry, title in zip(recipe.grid, titles, strict=True) for wish in _rows(entry, title)),
     ]
     return _planned(
         Pack(
@@ -269,7 +270,8 @@ def _sweeps(entry: SweepEntry) -> Iterator[Wish]:
         yield Item("", category, sweep, entry.tags), _wishes(base, pitch, category)
 
 
-def _rows(entry: GridEntry) -> Iterator[Wish]:
+def _rows(entry: GridEntry, title: str) -> Iterator[Wish]:
+    """The tables of a grid, which the page calls `title`."""
     preset = entry.preset
     corners = tuple(map(_cornered, preset.corners))
     wide = 2 if len(corners) == 2 else math.isqrt(len(corners))
@@ -283,7 +285,7 @@ def _rows(entry: GridEntry) -> Iterator[Wish]:
             base = lines[above] if share == 0 else f"{lines[above]} {100 - share}-{share} {lines[above + 1]}"
             sweep = Sweep(corners, pitch, (0.0, y), (1.0, y), preset.weights, preset.knobs)
             wish = _wishes(base, pitch, category)
-            yield Item("", category, sweep, entry.tags, entry.name or preset.title), wish
+            yield Item("", category, sweep, entry.tags, title), wish
 
 
 def _wishes(base: str, pitch: float, category: str) -> list[str]:

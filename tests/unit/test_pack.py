@@ -186,6 +186,30 @@ def test_a_grid_becomes_a_table_for_each_row_and_pitch_and_notes_if_asked(place)
     assert len(list(Path("out/Samples/Mine").iterdir())) == 30
 
 
+def test_one_preset_twice_makes_two_pads(place):
+    preset = """
+        title = "Mine"
+        why = "a test"
+        corners = ["flute", "choir"]
+        pitches = ["C3"]
+        """
+    recipe(preset, "mine.toml")
+    recipe("""
+        title = "Grids"
+        previews = false
+        frames = 4
+        [[grid]]
+        preset = "mine.toml"
+        [[grid]]
+        preset = "mine.toml"
+        pitches = ["C2"]
+    """)
+    pack("recipe.toml -o out")
+    page = Path("out/index.html").read_text("utf-8")
+    assert page.count('"pitches":[48.0]') == page.count('"pitches":[36.0]') == 1
+    assert '"name":"Mine 2"' in page
+
+
 def test_pictures_of_every_table_and_its_sounds(place):
     pack("recipe.toml -o out --pictures all")
     found = {path.relative_to("out/Pictures").as_posix() for path in Path("out/Pictures").rglob("*.png")}
@@ -199,6 +223,10 @@ def test_large_packs_have_several_sheets(place, monkeypatch):
     monkeypatch.setattr("wavetables.packs.conclusion.SHEET", 2)
     pack("recipe.toml -o out --pictures sheet")
     assert set(tree(Path("out/Pictures"))) == {"_Contact Sheet 1.png", "_Contact Sheet 2.png"}
+    monkeypatch.setattr("wavetables.packs.conclusion.SHEET", 3)
+    Path("out/Serum/Reeds/Oboe.wav").unlink()  # so that there is something to do
+    pack("recipe.toml -o out --pictures sheet")
+    assert set(tree(Path("out/Pictures"))) == {"_Contact Sheet.png"}
 
 
 def test_without_matplotlib_pictures_are_left_out_or_asked_for_in_vain(place, monkeypatch, capsys):

@@ -21,7 +21,7 @@ from wavetables.page import Entry, page
 from wavetables.table import Table
 
 SHEET = 60  # tables on a contact sheet
-README, LICENSE, PAGE = "README.txt", "LICENSE", "index.html"
+README, LICENSE, PAGE = TEXTS = "README.txt", "LICENSE", "index.html"
 LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
 WHERE = {
     "serum": "Documents/Xfer/Serum Presets/Tables; macOS: /Library/Audio/Presets/Xfer Records/Serum Presets/Tables",
@@ -121,8 +121,8 @@ def _page(pack: Pack, items: Sequence[Facts], folder: Path) -> str:
             tags = dict.fromkeys([*item.tags, *facts["words"]])
             entries.append(Entry(item.name, [_loader(facts, folder)], (), (), item.category, list(tags), "", links))
     about = ", ".join(filter(None, [pack.author, pack.licence]))
-    entries = [entry for entry in entries if entry.tables]
-    entries.sort(key=lambda entry: list(dict.fromkeys(item.category for item in pack.items)).index(entry.category))
+    order = list(dict.fromkeys(item.category for item in pack.items))
+    entries.sort(key=lambda entry: order.index(entry.category))
     return page(pack.title, entries, about)
 
 

@@ -75,14 +75,15 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     files = list(paths.values())
     if pack.previews:
         files.append(plan.preview_path(item))
-        _write(folder / files[-1], _flac(loudness.played(frames)))
+        _write(folder / files[-1], _encoded(loudness.played(frames), loudness.RATE, "FLAC", "PCM_16"))
     for at, path in plan.sample_paths(pack, item).items():
         assert isinstance(item.source, Sweep)
         assert engine is not None
-        audio.write(folder / path, _note(pack, item.source, at, engine), True)
+        note = _note(item.source, at, engine)
+        _write(folder / path, _encoded(note.samples, note.rate, "WAV", "PCM_24"))
         files.append(path)
     for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
-        _write(folder / path, pictures.png(figure(pack, item, made, engine)))
+        _write(folder / path, pictures.png(figure(item, made, engine)))
         files.append(path)
     level = loudness.loudness(frames)
     return {
@@ -154,7 +155,7 @@ def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrum
     return blend.Instrument(path.stem, (hz_to_midi(float(np.median(code.f0_hz))),), lambda _: code, moving=True)
 
 
-def _note(pack: Pack, source: Sweep, at: float, engine: Engine) -> audio.Sound:
+def _note(source: Sweep, at: float, engine: Engine) -> audio.Sound:
     x, y = np.subtract(source.end, source.start) * at + source.start
     weights = blend.corner_weights(float(x), float(y), len(source.corners), source.rule)
     return blend.blend_note(
@@ -177,10 +178,10 @@ def _load(path: Path) -> Table:
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
-def _flac(note: audio.Floats) -> bytes:
+def _encoded(samples: audio.Floats, rate: int, kind: str, subtype: str) -> bytes:
     """In memory, so that a full disk is the system's own error and not libsndfile's."""
     data = io.BytesIO()
-    soundfile.write(data, note, loudness.RATE, format="FLAC", subtype="PCM_16")
+    soundfile.write(data, samples, rate, format=kind, subtype=subtype)
     return data.getvalue()
 
 
@@ -190,18 +191,18 @@ def _write(path: Path, data: bytes) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
-def _picture(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
+def _picture(item: Item, table: Table, engine: Engine | None) -> Any:
     return pictures.table_picture(table)
 
 
-def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
+def _rainbowgrams(item: Item, table: Table, engine: Engine | None) -> Any:
     """The recording beside the table played; of a sweep, the note at its beginning, half way and at its end."""
     source = item.source
     if isinstance(source, Sweep):
         assert engine is not None
         between = "-".join(corner.name for corner in source.corners)
         places = {"beginning": 0.0, "half way": 0.5, "end": 1.0}
-        panels = [(f"{between}: {place}", _note(pack, source, at, engine)) for place, at in places.items()]
+        panels = [(f"{between}: {place}", _note(source, at, engine)) for place, at in places.items()]
         return pictures.rainbowgrams(panels)
     panels = [("the table, played", audio.Sound(loudness.played(table.frames)[:, None], loudness.RATE))]
     if not registry.is_table(source.path):

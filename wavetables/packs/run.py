@@ -72,10 +72,10 @@ def build(
             update(len(kept) + len(failures), len(keys), result)
         if not kept:
             return Made(None, tuple(failures), 0)
-        _sweep_up(pack, keys, record, folder)
         made = [kept[keys[item.name]] for item in pack.items if keys[item.name] in kept]
         failures.sort(key=lambda failure: list(keys).index(failure.name))
         sheets = conclusion.sheets(pack, made, place)
+        _sweep_up(record, {*(path for item in pack.items for path in plan.paths(pack, item)), *sheets}, folder)
         for drawn in results(list(sheets.values()), place, workers, cluster):
             if isinstance(drawn, Failure):
                 raise UserError(_bearable(drawn).why)
@@ -153,16 +153,15 @@ def _same_sources(item: Item, facts: Facts) -> bool:
         return False
 
 
-def _sweep_up(pack: Pack, keys: dict[str, str], record: Journal, folder: Path) -> None:
-    """Remove what an earlier plan's items left and no item has now, unless somebody changed it."""
-    planned = {path for item in pack.items for path in plan.paths(pack, item)}
-    for key, facts in record.done.items():
-        if key not in keys.values():
-            for path, sha in facts["files"].items():
-                with suppress(UserError):  # gone already
-                    if path not in planned and cache.sha256(folder / path) == sha:
-                        (folder / path).unlink()
-                        _remove_empty((folder / path).parents, folder)
+def _sweep_up(record: Journal, planned: set[str], folder: Path) -> None:
+    """Remove what an earlier plan left that is not `planned` now, unless somebody changed it."""
+    earlier = {path: sha for facts in record.done.values() for path, sha in facts["files"].items()}
+    earlier |= record.before.get("files", {})
+    for path, sha in earlier.items():
+        with suppress(UserError):  # gone already
+            if path not in planned and path not in conclusion.TEXTS and cache.sha256(folder / path) == sha:
+                (folder / path).unlink()
+                _remove_empty((folder / path).parents, folder)
 
 
 def _remove_empty(parents: Iterable[Path], folder: Path) -> None:
