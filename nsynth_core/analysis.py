@@ -27,6 +27,7 @@ STEREO_SMOOTHING = 9  # frames
 NOISE_SMOOTHING = 9  # frames
 OVERSUBTRACTION, LEAST_GAIN = 1.2, 0.01
 MOST_HUM = 0.5  # of the noise's power: more of it in partials is a tone, whatever the pitch track says
+SHORTEST_NOISE = 6  # frames: what is unvoiced for less is a rough tone, and would flicker
 
 
 def analyse(sound: Sound, track: PitchTrack) -> Features:
@@ -194,7 +195,10 @@ def _leave_noise_alone(
 ) -> None:
     """Unvoiced frames in which noise prevails are noise only: what fluctuates into the partials' bins would hum in
     every consonant. Partial powers (T, K) there go to the noise powers (T, B) of their bands, in place."""
-    for t in np.flatnonzero(~voiced & (partials.sum(1) < MOST_HUM * noise.sum(1))).tolist():
+    from scipy.ndimage import binary_opening
+
+    alone = ~voiced & (partials.sum(1) < MOST_HUM * noise.sum(1))
+    for t in np.flatnonzero(binary_opening(alone, np.ones(SHORTEST_NOISE))).tolist():
         hz = np.arange(1, partials.shape[1] + 1) * f0[t]
         band = np.clip(np.searchsorted(band_edges(), hz) - 1, 0, NOISE_BANDS - 1)
         noise[t] += np.bincount(band, partials[t], NOISE_BANDS).astype(np.float32)

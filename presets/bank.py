@@ -30,7 +30,8 @@ LEVEL_DB = -20.0  # of every note's loudest frame
 LEVEL_STEP_DB = 0.4
 RESIDUAL_STEP_DB = 0.5
 FINE = 30  # pans and correlations are kept in steps of RESIDUAL_STEP_DB / FINE
-PARTIALS = 64
+# the partials whose residual is kept, and between which it is interpolated; the last is the lowest key's highest
+NUMBERS = np.concatenate([np.arange(1, 65), np.rint(np.geomspace(68, 612, 32)).astype(int)])
 # where codes are kept: every frame while a note speaks, every fifth after
 KNOTS = np.concatenate([np.arange(0, 30), np.arange(30, FRAMES + 4, 5)]).clip(max=FRAMES - 1)
 
@@ -83,7 +84,8 @@ def _embedding(bank: dict[str, NDArray[Any]], row: int, key: int) -> Embedding:
     level = (LEVEL_DB - bank["level"][row, key].astype(np.float32) * LEVEL_STEP_DB).astype(np.float32)
     f0 = np.full(FRAMES, midi_to_hz(KEYS[key]), dtype=np.float32)
     residual = bank["residual"][row, key].astype(np.float32) * RESIDUAL_STEP_DB
-    fields = np.split(residual, np.cumsum([PARTIALS, NOISE_BANDS, NOISE_BANDS]))
+    fields = np.split(residual, np.cumsum([len(NUMBERS), NOISE_BANDS, NOISE_BANDS]))
+    fields[0] = np.interp(np.arange(1, NUMBERS[-1] + 1), NUMBERS, fields[0]).astype(np.float32)
     fields[2:] = [field / FINE for field in fields[2:]]
     part = Part(np.ones(FRAMES, dtype=np.float32), z, f0, *(np.broadcast_to(x, (FRAMES, len(x))) for x in fields))
     return Embedding(z, f0, level, *timing(level), (part,))
@@ -113,7 +115,7 @@ def build(
     shape = (len(entries), len(KEYS))
     present = np.zeros(shape, dtype=bool)
     level = np.zeros((*shape, FRAMES), dtype=np.uint8)
-    residual = np.zeros((*shape, PARTIALS + 3 * NOISE_BANDS), dtype=np.int8)
+    residual = np.zeros((*shape, len(NUMBERS) + 3 * NOISE_BANDS), dtype=np.int8)
     for row, entry in enumerate(entries):
         source = sources[entry.source]
         for key, midi in enumerate(KEYS):
@@ -155,7 +157,9 @@ def _colour(embedding: Embedding) -> NDArray[np.int8]:
     part = embedding.parts[0]
     weight = np.where(embedding.below_peak > -20, 10 ** (embedding.below_peak / 20), 0)
     weight /= weight.sum()
-    partials = part.partials[:, :PARTIALS]
-    partials = np.pad(partials, ((0, 0), (0, PARTIALS - partials.shape[1])))
-    mean = [weight @ x for x in (partials, part.noise, part.pan * FINE, part.correlation * FINE)]
-    return np.asarray(np.clip(np.rint(np.concatenate(mean) / RESIDUAL_STEP_DB), -127, 127), dtype=np.int8)
+    partials, *rest = (weight @ x for x in (part.partials, part.noise, part.pan * FINE, part.correlation * FINE))
+    partials = np.pad(partials, (0, max(0, NUMBERS[-1] - len(partials))), mode="edge")
+    # each kept number stands for those up to halfway to its neighbours
+    edges = np.concatenate([[0], (NUMBERS[:-1] + NUMBERS[1:]) // 2])
+    kept = np.add.reduceat(partials[: NUMBERS[-1]], edges) / np.diff(edges, append=NUMBERS[-1])
+    return np.asarray(np.clip(np.rint(np.concatenate([kept, *rest]) / RESIDUAL_STEP_DB), -127, 127), dtype=np.int8)

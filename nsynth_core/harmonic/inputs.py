@@ -18,6 +18,7 @@ ONE_HOT = 24
 OCTAVES = 6
 RANK = 96  # basis functions of the field
 TRUNK_INPUTS = ONE_HOT + 4 * OCTAVES + 4
+ATONAL_DB = -20.0  # partials that together lie so far under the frame's level say nothing about its timbre
 COMPRESSED_DB = 40.0  # what is blended beside the network adds up as 10 ** (dB / this), the root of the amplitude
 F0_STEPS = 48  # the trunk is asked at steps of a quarter of a semitone
 
@@ -65,7 +66,10 @@ def frame_inputs(env: Floats, partials: Floats, noise: Floats, balance: Floats, 
 
 
 def encoder_inputs(features: Features) -> Floats:
-    """(T, len(CONTEXT), INPUTS) for every frame of `features`; the ends are repeated."""
+    """(T, len(CONTEXT), INPUTS) for every frame of `features`; the ends are repeated.
+
+    A frame of noise only has no timbre to code, nor was the network trained on any: the nearest other stands for it.
+    """
     level = features.level_db()
     partials = relative(features.partials_db, level)
     frames = frame_inputs(
@@ -76,7 +80,16 @@ def encoder_inputs(features: Features) -> Floats:
         features.correlation,
     )
     index = np.clip(np.arange(len(frames))[:, None] + np.asarray(CONTEXT), 0, len(frames) - 1)
-    return np.asarray(frames[index])
+    return np.asarray(frames[_nearest_tonal(partials)[index]])
+
+
+def _nearest_tonal(partials: Floats) -> NDArray[np.int64]:
+    """(T,): the nearest frame whose partials (T, K), dB under the level, together reach ATONAL_DB."""
+    frames = np.arange(len(partials))
+    tonal = np.flatnonzero((10 ** (partials / 10)).sum(1) > 10 ** (ATONAL_DB / 10))
+    if len(tonal) == 0:
+        return frames
+    return np.asarray(tonal[np.searchsorted((tonal[1:] + tonal[:-1]) / 2, frames)])
 
 
 def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:

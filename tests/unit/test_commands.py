@@ -367,7 +367,8 @@ def test_a_short_training_makes_all_files(
     corpus, model = tmp_path / "corpus", tmp_path / "model"
     corpus.mkdir()
     listing = []
-    for name, split, vowel in (("a", "train", 700), ("b", "train", 1500), ("c", "validation", 1000)):
+    made = (("a", "voice", "train", 700), ("b", "turn", "train", 1500), ("c", "voice", "validation", 1000))
+    for name, family, split, vowel in made:
         kept = []
         for midi in (48.0, 60.0):
             hz = 440 * 2 ** ((midi - 69) / 12)
@@ -376,7 +377,7 @@ def test_a_short_training_makes_all_files(
             assert arrays is not None
             kept.append({**arrays, "midi": np.float32(midi), "velocity": np.int32(90)})
         np.savez(corpus / f"test_{name}.npz", **{key: np.stack([each[key] for each in kept]) for key in kept[0]})
-        listing.append({"name": f"test/{name}", "family": "voice", "split": split})
+        listing.append({"name": f"test/{name}", "family": family, "split": split})
     (corpus / "corpus.json").write_text(json.dumps({"seed": 0, "sources": listing}))
 
     built = []

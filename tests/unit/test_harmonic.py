@@ -208,3 +208,33 @@ def test_run_time_never_imports_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "XNNPACK" not in done.stderr
+
+
+def test_a_consonant_takes_its_code_from_the_vowels_around_it(engine):
+    """Frames of noise only are nothing the network was trained on: codes of them would be anything."""
+    sound = note(frames=60, seed=5)
+    partials = sound.partials_db.copy()
+    partials[20:30] = -120
+    noise = sound.noise_db.copy()
+    noise[20:30] = -30
+    spoken = dataclasses.replace(sound, partials_db=partials, noise_db=noise)
+    embedding = engine.encode(spoken)
+    np.testing.assert_array_equal(embedding.z[:16], engine.encode(sound).z[:16])
+    vowels = np.concatenate([embedding.z[:16], embedding.z[34:]])
+    assert np.abs(embedding.z[16:34]).max() < 1.5 * np.abs(vowels).max()
+    again = engine.decode(embedding, spoken.f0_hz)
+    assert (again.partials_db[20:30] < -100).all()
+    np.testing.assert_allclose(again.noise_db, spoken.noise_db, atol=0.05)
+
+
+def test_what_the_network_missed_comes_in_at_its_own_strength(engine):
+    """A partial that only one source has, and that the network missed, is between its strengths halfway: were its
+    residual a factor on what the network puts there, it would stand out or vanish."""
+    quiet = note(frames=8, seed=1)
+    strong = quiet.partials_db.copy()
+    strong[:, 40] = -12.0
+    loud = dataclasses.replace(quiet, partials_db=strong)
+    a, b = engine.encode(quiet), engine.encode(loud)
+    strength = [engine.decode(mix([a, b], [1 - m, m]), quiet.f0_hz) for m in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    levels = np.stack([x.partials_db[:, 40] - x.level_db() for x in strength])
+    assert (np.diff(levels, axis=0) > 0).all()

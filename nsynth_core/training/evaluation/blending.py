@@ -23,7 +23,7 @@ from nsynth_core.training.sweeps import sweeps
 
 COMPARED = ("harmonic", "crossfade", "envelope", "transport")  # engines on features
 PATH = 33
-PAIRS = 60
+PAIRS = 240
 SWEEP_HZ = (82.4, 196.0, 392.0)
 SYNTH_KEYS = (40, 55, 67)
 SWEEP_MIXES = (0.25, 0.5, 0.75)
