@@ -6,9 +6,9 @@ What a residual adds to its own sound is added to the blend in proportion: with 
     s(blend) = s(decode(z)) + sum over sources of weight (s(source) - s(decode(its z)))
 
 and at least decode(z) plus the least of the residuals. Where a strong partial of a source was missed, its strength is
-what comes in, not a factor on whatever the network puts there. Next to residuals blended as factors (as amplitudes), the
-descriptors of 240 held-out pairs go .919 instead of .910 of their way straight, and patches with a knob turned partly
-err by 7.2 instead of 7.4 dB.
+what comes in, not a factor on whatever the network puts there. Next to residuals blended as factors (as amplitudes),
+the descriptors of 240 held-out pairs go .919 instead of .910 of their way straight, and patches with a knob turned
+partly err by 7.2 instead of 7.4 dB.
 """
 
 from __future__ import annotations
