@@ -375,12 +375,12 @@ def test_interrupted_while_writing(tmp_path: Path, number: signal.Signals, code:
 import sys, time
 import wavetables.cli.import_ as module
 from nsynth_core.files import atomic
-def slow(jobs, work, label, quiet):
+def slow(job):
     with atomic({str(output)!r}) as temporary:
         temporary.write_bytes(b"half")
         print("writing", flush=True)
         time.sleep(60)
-module.run_batch = slow
+module.one = slow
 {RUN}
 """
     command = [sys.executable, "-c", script, "import", str(tone(tmp_path / "note.wav")), "-o", str(output)]

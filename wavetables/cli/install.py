@@ -27,7 +27,7 @@ def install(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Copy the tables of a pack to where a synth looks for them, or make one archive of the pack.
+    """Copy a pack to where a synth looks for it, or into one archive.
 
     Says where first; --yes does it. Files that are there already are left; others are never replaced without --force.
 

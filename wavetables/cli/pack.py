@@ -56,7 +56,7 @@ def pack(
         bool, typer.Option("--json", help="A line of JSON for every table, and one at the end.")
     ] = False,
 ) -> int:
-    """Make a pack of wavetables, checked and levelled, with a page that plays it.
+    """Make a finished pack of wavetables, with a page that plays it.
 
     A RECIPE is a TOML file that names recordings, sweeps between sounds and grids (docs/packs.md); a FOLDER is one of
     recordings, its subfolders the categories. Options overrule the recipe. Interrupted, the same command goes on.

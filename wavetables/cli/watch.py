@@ -27,10 +27,10 @@ def watch(
     quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for every table.")] = False,
 ) -> int:
-    """Watch a folder: every recording dropped into it becomes a table, until Ctrl-C.
+    """Make a table of every recording dropped into a folder.
 
     A recording is taken when it has stopped growing. Those that are there already and have no table yet get one;
-    with --force a recording that changes replaces its table.
+    with --force a recording that changes replaces its table. Ctrl-C ends it.
 
     \b
     make-wavetable watch bounces/ -o "Serum Presets/Tables/Mine" --force
