@@ -29,7 +29,7 @@ from wavetables.shaping import shape
 from wavetables.table import Table
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
-THUMBNAIL = 24  # frames of a table on a contact sheet
+THUMBNAIL = 12  # frames of a table on a contact sheet
 SHORT_DB = 0.5  # below the asked loudness
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]

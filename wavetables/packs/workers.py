@@ -13,6 +13,7 @@ from nsynth_core.errors import UserError
 
 AHEAD = 3  # jobs a thread of the cluster has waiting, so that none idles
 CONNECT_SECONDS = 10
+IDLE_SECONDS = 30  # after which a process ends that gets no more jobs, as when this one was killed
 AGAIN = "run the same command again: it goes on from here"
 Result = TypeVar("Result")
 
@@ -34,7 +35,7 @@ def _local(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator[Resul
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     # one thread of arithmetic a process: how BLAS divides a sum decides its last bits
-    with parallel_config("loky", inner_max_num_threads=1):
+    with parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
         pool = Parallel(workers, return_as="generator_unordered", batch_size=1)
         try:
             yield from pool(delayed(job)() for job in jobs)
