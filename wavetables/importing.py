@@ -28,6 +28,7 @@ SPACINGS = ("time", "even")
 LEVELS = ("table", "frame", "keep", "loudness")
 STEREO = ("mid", "left", "right", "ms", "lr")
 NAMED_CONFIDENCE = 0.3  # enough where the file's name says the same pitch
+PARTS = {"ms": ("M", "S"), "lr": ("L", "R")}
 DIFFERENT = 1e-3  # of the level: channels closer than that are alike
 
 
@@ -83,7 +84,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A `table`; `part` tells it from others of one file ("left", "02-C3"; "" where it is alone); `said` is what was
+    """A `table`; `part` tells it from others of one file ("L", "02-C3"; "" where it is alone); `said` is what was
     decided, sentence by sentence; `sound`, `track` and `seconds` (n,) say where its frames were cut, if they were."""
 
     table: Table
@@ -183,14 +184,11 @@ def _channels(sound: Sound, stereo: str) -> tuple[Sound, str]:
             raise UserError(f"its {stereo} channel is silent; choose another --stereo")
         return Sound(chosen[:, None], sound.rate), f"{about}; the {stereo} channel is used"
     pair = np.stack([left, right] if stereo == "lr" else [(left + right) / 2, (left - right) / 2], 1)
-    for index, part in enumerate(_parts(stereo)):
+    names = ("left", "right") if stereo == "lr" else ("mid", "side")
+    for index, part in enumerate(names):
         if np.ptp(pair[:, index]) <= DIFFERENT * np.ptp(pair):
             raise UserError(f"its {part} channel is silent; make one table of it, e.g. --stereo mid")
-    return Sound(pair, sound.rate), f"{about}; {' and '.join(_parts(stereo))} become two tables, cut and turned alike"
-
-
-def _parts(stereo: str) -> tuple[str, ...]:
-    return {"ms": ("mid", "side"), "lr": ("left", "right")}.get(stereo, ("",))
+    return Sound(pair, sound.rate), f"{about}; {' and '.join(names)} become two tables, cut and turned alike"
 
 
 # ------------------------------------------------------------------------------------------------------- what is made
@@ -231,7 +229,7 @@ def _tables(
     if found is not None:
         facts = {**facts, "pitch": describe(found) if settings.pitch is None else f"{note_name(found.pitch)}, given"}
     pitch = pitch if pitch is not None and LOW_MIDI <= pitch <= HIGH_MIDI else None
-    shaped, parts = _shaped(cut.frames, settings), _parts(settings.stereo)
+    shaped, parts = _shaped(cut.frames, settings), PARTS.get(settings.stereo, ("",))
     mono = Sound(sound.mid()[:, None], sound.rate)
     seconds = tuple(float(second) for second in cut.seconds)
     return [

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
 from nsynth_core.metrics import spectral_distance
-from nsynth_core.pitch import HOP_SECONDS, PitchTrack
+from nsynth_core.notes import note_name
+from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
+from wavetables import shaping
 from wavetables.reading import Doubles, Phase, Reader
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
@@ -99,6 +102,19 @@ def slice_channels(
     return Slices(cycles, phase.seconds_of(picks + 0.5), len(active), len(numbers), periods[1:])
 
 
+def slice_each(notes: Iterable[Sound], pitch: float) -> Floats:
+    """One cycle of each of `notes`, all of MIDI `pitch` and of equally many channels, as float32 (channels, n, 2048):
+    from the middle of its energy, all notes equally loud, every harmonic in sine phase. For notes that have no phase in
+    common: so a table walks through them without cancelling. Raises UserError as `slice_channels`, and for silence."""
+    cut = [slice_channels(note, follow(note, pitch), 1).frames[:, 0] for note in notes]
+    cycles = np.stack(cut, axis=1)
+    level = np.sqrt((cycles.astype(np.float64) ** 2).mean((0, 2)))
+    if not level.any():
+        raise UserError(f"the notes hold nothing at {note_name(pitch)}; choose another pitch")
+    flat = shaping.all_sines(cycles.reshape(-1, FRAME_SIZE))
+    return shaping.level_each(flat, np.tile(level, len(cycles))).reshape(cycles.shape)
+
+
 # ------------------------------------------------------------------------------------------------------ where to cut
 def _whole_cycles(x: Floats, rate: int, phase: Phase, track: PitchTrack) -> tuple[Numbers, Doubles, Doubles]:
     """Numbers (n,) of the whole cycles within the sound, their power (n,) and the seconds (n + 1,) they meet at."""
@@ -126,8 +142,9 @@ def _chosen(power: Doubles, edges: Doubles, track: PitchTrack, everywhere: bool)
 
 def _let_go(power: Doubles, edges: Doubles) -> int:
     """Number of cycles before the note is let go; what follows is the room's answer, not the note. Let go: within
-    RELEASE_SECONDS it falls by RELEASE_DB, several times faster than before and after, and dies away from there in no
-    more time than it had sounded. A steady decay has no such place."""
+    RELEASE_SECONDS it falls by RELEASE_DB, thrice as fast as before and twice as fast as after (a room's tail wavers,
+    so the median of it counts), and dies away from there in no more time than it had sounded. A steady decay has no
+    such place."""
     step = max(1, round(RELEASE_SECONDS * len(power) / float(edges[-1] - edges[0])))
     level = 10 * np.log10(power + 1e-10 * power.max() + 1e-30)
     if len(level) < 8 * step:
@@ -137,9 +154,13 @@ def _let_go(power: Doubles, edges: Doubles) -> int:
     fall = level[:-step] - level[step:]
     for k in map(int, np.flatnonzero(fall > RELEASE_DB)):
         if max(step, last // 2) <= k < min(len(fall) - step, last - 2 * step):
-            calm = max(abs(fall[k - step]), abs(fall[k + step]))
+            before, after = (
+                abs(float(np.median(part)))
+                for part in (fall[max(k - 3 * step, 0) : k - step + 1], fall[k + step : k + 6 * step])
+            )
             tail = level[k + step : last]
-            if fall[k] > 3 * calm and tail.max() < level[k] - RELEASE_DB / 2 and tail[-1] < tail[0] - RELEASE_DB:
+            steep = fall[k] > 3 * before and fall[k] > 2 * after
+            if steep and tail.max() < level[k] - RELEASE_DB / 2 and tail[-1] < tail[0] - RELEASE_DB:
                 return k + step // 2
     return len(level)
 

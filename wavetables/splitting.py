@@ -21,6 +21,7 @@ LEAST_VOICED = 0.3  # of it
 LONGEST_CYCLE = 8192  # samples; of a longer file nobody says that it is one cycle
 SHORT_CYCLE = 4096  # up to here a file that does not repeat is one
 CYCLE_SIZES = {128, 256, 512, 600, 1024, 2048, 4096}  # a recording is not that long by chance
+SHORT_SECONDS = 0.1  # at a low sample rate few samples are a recording
 MOST_COPIES = 64
 REPEATS = 0.93  # correlation of a period with the next in a short recording
 
@@ -81,7 +82,8 @@ def single_cycle(sound: Sound, unpitched: bool = False) -> Floats | None:
     cycles hold them; None for a recording. Such a file is short and does not repeat itself before its end; a longer one
     is believed to be one where no pitch was found in it (`unpitched`) but it is slow as only a cycle is."""
     count = len(sound.samples)
-    if not 4 <= count <= (LONGEST_CYCLE if unpitched else SHORT_CYCLE):
+    short = count <= SHORT_CYCLE and sound.seconds < SHORT_SECONDS
+    if not 4 <= count <= LONGEST_CYCLE or not (short or unpitched):
         return None
     x = sound.mid().astype(np.float64)
     x -= x.mean()
@@ -91,7 +93,7 @@ def single_cycle(sound: Sound, unpitched: bool = False) -> Floats | None:
     for n in range(min(count // 4, MOST_COPIES), 1, -1):
         if count % n == 0 and float(power[np.arange(len(power)) % n > 0].sum()) < 1e-5 * total:
             return np.asarray(samples.reshape(len(samples), n, -1).mean(1), dtype=np.float32)
-    if count > SHORT_CYCLE:
+    if not short:
         tenth = count // 10
         ends = min(float((x[:tenth] ** 2).mean()), float((x[-tenth:] ** 2).mean()))
         one = float(power[: count // 64].sum()) > 0.9 * total and ends > 1e-4 * float((x**2).mean())

@@ -140,7 +140,7 @@ def test_levels(write):
 def test_pairs_are_cut_and_turned_alike(write, stereo):
     left, right = note(57, 1.0), note(57, 1.0, partials=5, start=0.7)
     pair = import_tables(write(np.stack([left, right], 1)), Settings(stereo=stereo))
-    assert [each.part for each in pair] == (["left", "right"] if stereo == "lr" else ["mid", "side"])
+    assert [each.part for each in pair] == (["L", "R"] if stereo == "lr" else ["M", "S"])
     a, b = (each.table.frames.astype(np.float64) for each in pair)
     if stereo == "ms":
         a, b = a + b, a - b
@@ -212,6 +212,23 @@ def test_what_is_a_single_cycle():
     assert splitting.single_cycle(Sound(hiss[:, None], RATE), unpitched=True) is None
 
 
+def test_few_samples_at_a_low_rate_are_a_recording(tmp_path):
+    soundfile.write(tmp_path / "x.wav", 0.3 * np.sin(2 * np.pi * 60 * np.arange(2000) / 1000), 1000, "FLOAT")
+    assert import_tables(tmp_path / "x.wav")[0].table.root_pitch == pytest.approx(34.51, abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg"])
+def test_half_of_a_download_is_told(write, tmp_path, capsys, suffix):
+    x = note(57, 6.0) + 0.001 * np.random.default_rng(1).normal(size=6 * RATE)
+    soundfile.write(tmp_path / f"whole{suffix}", x, RATE)
+    data = (tmp_path / f"whole{suffix}").read_bytes()
+    (tmp_path / f"half{suffix}").write_bytes(data[: len(data) // 2])
+    for name, told in (("whole", False), ("half", True)):
+        command = ["import", str(tmp_path / f"{name}{suffix}"), "-o", str(tmp_path / f"{name}-table.wav")]
+        assert main([*command, "--frames", "4"]) == 0
+        assert ("cut short" in capsys.readouterr().err) == told
+
+
 def test_unpitched_windows_close(write):
     rng = np.random.default_rng(1)
     frames = one(write(0.1 * rng.normal(size=RATE)), unpitched=True)
@@ -264,7 +281,7 @@ class TestCommand:
         assert main([*command, "--plot", "--explain", "--json"]) == 0
         out, err = capsys.readouterr()
         told = json.loads(out)
-        assert [Path(each["output"]).name for each in told] == ["t-left.wav", "t-right.wav"]
+        assert [Path(each["output"]).name for each in told] == ["t-L.wav", "t-R.wav"]
         assert all(Path(each["picture"]).read_bytes().startswith(b"\x89PNG") for each in told)
         assert "left and right become two tables" in err
         assert "averaged over 3 periods, as asked" in err

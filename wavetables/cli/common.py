@@ -28,10 +28,20 @@ Pitch = Annotated[
 ]
 Rate = Annotated[int, typer.Option(min=8000, max=192_000, metavar="HZ", help="Sample rate of the notes.")]
 EngineName = Annotated[
-    str, typer.Option(metavar="NAME", help="harmonic (the network), crossfade, envelope or transport.")
+    str, typer.Option(metavar="NAME", help="harmonic (the network), crossfade, envelope, transport, or nsynth.")
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Of --engine nsynth: the folder, .tar or prefix of wavenet-ckpt.")
+]
+Averages = Annotated[bool, typer.Option("--averages", help="The moving averages of a checkpoint's weights.")]
+Enhance = Annotated[
+    bool, typer.Option("--enhance", help="Of --engine nsynth: add what the sounds have above its 8 kHz.")
+]
+DrawSeed = Annotated[
+    int | None, typer.Option("--seed", min=0, metavar="N", help="Of --engine nsynth: the noise it draws. Default: 0.")
 ]
 DETAIL_HELP = "How much of what the network misses is kept: 1 keeps the ends exact."
-Detail = Annotated[float, typer.Option(metavar="0..1", help=DETAIL_HELP)]
+Detail = Annotated[float | None, typer.Option(metavar="0..1", help=DETAIL_HELP)]
 Brightness = Annotated[
     float | None, typer.Option(metavar="DB", help="Tilt of the spectrum, -6..6 dB an octave; above 0 is brighter.")
 ]
@@ -64,6 +74,7 @@ WEIGHTS = ("bilinear", "nsynth")
 STEREO = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the names of a pair's files end in
 NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
+CUT_SHORT = r"^(data|SSND) : .*should be|lacks an end-of-stream|ended unexpectedly"  # in libsndfile's words
 Item = TypeVar("Item")
 Update = Callable[[int, int, str], None]
 
@@ -148,13 +159,19 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
 
 
 def is_cut_short(path: Path) -> bool:
-    """True for a sound file whose header promises more than the file holds, such as half of a download."""
+    """True for a sound file whose header promises more than the file holds, such as half of a download: libsndfile
+    says so of most, and an MP3 gives nothing where its last sample should be."""
     import soundfile
 
     if not path.is_file():  # a folder, or a pattern of files
         return False
     with soundfile.SoundFile(path) as file:
-        return re.search(r"^(data|SSND) : .*should be", file.extra_info, re.MULTILINE) is not None
+        if re.search(CUT_SHORT, file.extra_info, re.MULTILINE):
+            return True
+        if "MPEG" not in file.extra_info:
+            return False
+        file.seek(max(file.frames - 1, 0))
+        return len(file.read(1)) == 0
 
 
 def version() -> str:
