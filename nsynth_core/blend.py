@@ -37,7 +37,7 @@ class Instrument:
     """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
 
     `moving`: a recording whose own pitch contour is worth keeping, and `sound` itself. `said`: what was found out about
-    it, line by line.
+    it, line by line. `recording(i)`, where there are recordings, is the one at `pitches[i]`.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Instrument:
     moving: bool = False
     said: tuple[str, ...] = ()
     sound: Sound | None = None
+    recording: Callable[[int], Sound] | None = None
 
     def at(self, pitch: float) -> Embedding:
         """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by how near they are.
@@ -97,9 +98,8 @@ def load_instrument(source: str | Path, engine: Engine, pitch: float | None = No
         if str(path) not in str(error):
             error.args = (f"{path}: {error}",)  # the type stays, and what an Unpitched guessed
         raise
-    return Instrument(
-        path.stem, (found,), lambda _: embedding, moving=True, said=(f"{path.name}: {said}",), sound=sound
-    )
+    told = (f"{path.name}: {said}",)
+    return Instrument(path.stem, (found,), lambda _: embedding, True, told, sound, lambda _: sound)
 
 
 def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument:
@@ -120,7 +120,8 @@ def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument
         return embed(audio.read(files[pitches[i]]), engine, pitches[i])[0]
 
     name = folder.name if pattern == "*" else pattern.partition("_*")[0]
-    return Instrument(name, pitches, load, said=(f"{name}: {len(files)} notes",))
+    told = (f"{name}: {len(files)} notes",)
+    return Instrument(name, pitches, load, said=told, recording=lambda i: audio.read(files[pitches[i]]))
 
 
 def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:
@@ -183,7 +184,7 @@ def blended(
     (n, embeddings) that the note walks at an even pace; they are >= 0 and sum to 1."""
     path = np.asarray(weights, dtype=np.float32)
     if path.ndim == 2:
-        path = _read_path(path, np.linspace(0, len(path) - 1, len(f0_hz)))
+        path = read_path(path, np.linspace(0, len(path) - 1, len(f0_hz)))
     features = engine.decode(mix(embeddings, list(path.T)), f0_hz, knobs.detail)
     return turned(features, knobs, None if knobs.envelope is None else embeddings[knobs.envelope].level_db)
 
@@ -203,6 +204,11 @@ def blend_note(
     recording under it, times `dry` and sample by sample where it was: then `seconds` must be None."""
     embeddings, f0 = align(instruments, pitch, seconds)
     note = synthesis.render(blended(engine, embeddings, np.asarray(weights), f0, knobs), rate)
+    return finished(note, instruments, seconds, dry)
+
+
+def finished(note: Sound, instruments: Sequence[Instrument], seconds: float | None = None, dry: float = 0.0) -> Sound:
+    """A blended note with the leading recording layered under it (see `blend_note`), within full scale."""
     original = instruments[leading(instruments)].sound
     if dry > 0:
         if original is None or seconds is not None:
@@ -277,15 +283,16 @@ def path_features(
     `envelope` means nothing here: a table's frames are all alike loud."""
     path = weights
     if even and len(weights) > 2:
-        fine = _read_path(weights, np.linspace(0, len(weights) - 1, FINE_STEPS * (len(weights) - 1) + 1))
+        fine = read_path(weights, np.linspace(0, len(weights) - 1, FINE_STEPS * (len(weights) - 1) + 1))
         length = np.concatenate([[0.0], np.cumsum(steps(_decode_path(engine, moments, fine, f0_hz, knobs)))])
         if length[-1] > 0:
             place = np.interp(np.linspace(0, length[-1], len(weights)), length, np.arange(len(length)))
-            path = _read_path(fine, place)
+            path = read_path(fine, place)
     return _decode_path(engine, moments, path, f0_hz, knobs)
 
 
-def _read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
+def read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
+    """Weights (len(place), n) along the path (k, n) at the fractional rows `place`, straight lines between."""
     index = np.arange(len(path))
     return np.stack([np.interp(place, index, column) for column in path.T], axis=1).astype(np.float32)
 

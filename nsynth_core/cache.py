@@ -73,18 +73,36 @@ def remember(
 ) -> Value:
     """The value called `name` (of `digest`): loaded, or made and saved. `save` writes an .npz, replacing what is there;
     `load` raises UserError for a damaged one, which is made again. A cache that cannot be written costs only time."""
-    path = folder() / name[:2] / f"{name}.npz"
+    found = recall(name, load)
+    if found is None:
+        found = make()
+        keep(name, found, save)
+    return found
+
+
+def recall(name: str, load: Callable[[Path], Value]) -> Value | None:
+    """The value called `name`, or None where it is not kept, or damaged."""
+    path = place(name)
     if path.exists():
         with contextlib.suppress(UserError, OSError):
             value = load(path)
             with contextlib.suppress(OSError):
                 os.utime(path)  # used now: thrown away last
             return value
-    value = make()
+    return None
+
+
+def keep(name: str, value: Value, save: Callable[[Path, Value], None]) -> None:
+    """Keep a value, if the cache can be written."""
+    path = place(name)
     with contextlib.suppress(UserError, OSError):
         save(path, value)
         _count(path.stat().st_size)
-    return value
+
+
+def place(name: str) -> Path:
+    """Where the value called `name` is, or would be."""
+    return folder() / name[:2] / f"{name}.npz"
 
 
 def info() -> Info:

@@ -10,7 +10,7 @@ from nsynth_core.embedding import Embedding
 from nsynth_core.errors import UsageError
 from nsynth_core.features import Features
 
-ENGINES = ("harmonic", "crossfade", "envelope", "transport")
+ENGINES = ("harmonic", "crossfade", "envelope", "transport")  # NSynth codes sound: nsynth_core.wavenet.engine
 
 
 class Engine(Protocol):

@@ -13,7 +13,21 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli import blend, cache, convert, grid, import_, inspect, install, model, pack, presets, report, watch
+from wavetables.cli import (
+    blend,
+    cache,
+    convert,
+    grid,
+    import_,
+    inspect,
+    install,
+    model,
+    models,
+    pack,
+    presets,
+    report,
+    watch,
+)
 from wavetables.cli.common import version as program_version
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -56,6 +70,7 @@ for name, command in (
     ("inspect", inspect.inspect),
     ("convert", convert.convert),
     ("presets", presets.presets),
+    ("models", models.models),
     ("cache", cache.cache),
     ("report", report.report),
     ("corpus", model.corpus),

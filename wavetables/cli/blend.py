@@ -8,15 +8,19 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError
-from wavetables.cli import mix
+from wavetables.cli import mix, nsynth
 from wavetables.cli.common import (
     MAX_SECONDS,
     STEREO,
     WEIGHTS,
     Author,
+    Averages,
     Brightness,
+    Checkpoint,
     Detail,
+    DrawSeed,
     EngineName,
+    Enhance,
     Envelope,
     Force,
     Frames,
@@ -65,8 +69,12 @@ def blend(
     stereo: Stereo = None,
     pitch: Pitch = None,
     engine: EngineName = "harmonic",
+    checkpoint: Checkpoint = None,
+    averages: Averages = False,
+    enhance: Enhance = False,
+    seed: DrawSeed = None,
     weights: Weights = None,
-    detail: Detail = 1.0,
+    detail: Detail = None,
     brightness: Brightness = None,
     noise: Noise = None,
     width: Width = None,
@@ -78,7 +86,11 @@ def blend(
         ),
     ] = None,
     duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Length of the note. Default: the first recording's own.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Length of the note. Default: the first recording's own; 0.25 for each frame of an nsynth table.",
+        ),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(min=8000, max=192_000, metavar="HZ", help="Sample rate of the note. Default: 48000.")
@@ -102,6 +114,7 @@ def blend(
     make-wavetable blend voice.wav pad.wav --mix 0:1:64 -o table.wav
     make-wavetable blend voice.wav pad.wav --mix 0:1 --morph --dry 0.5 -o note.wav
     make-wavetable blend flute choir celesta clarinet --mix 0.5,0.2 --pitch C3 -o note.wav
+    make-wavetable blend flute.wav voice.wav --engine nsynth --checkpoint wavenet-ckpt.tar -o note.wav
     """
     if len(sounds) not in SQUARES:
         raise UsageError(f"blend takes two sounds, or a square of them (4, 9, 16 ... 64), not {len(sounds)}")
@@ -113,7 +126,8 @@ def blend(
     points = mix.points(position, len(sounds), frames, table or morph, morph)
     as_table = not morph and (table or len(points) > 1)
     if as_table:
-        of_notes = {"--duration": duration, "--rate": rate, "--noise": noise, "--envelope": envelope, "--dry": dry}
+        of_notes = {"--rate": rate, "--noise": noise, "--envelope": envelope, "--dry": dry}
+        of_notes |= {} if engine == nsynth.NAME else {"--duration": duration}
         check_unused({**of_notes, "--width": width if len(pair) == 1 else None}, "a table of cycles has none")
     else:
         of_tables = {"--stereo": stereo, "--frames": frames, "--table": table, "--author": author, "--licence": licence}
@@ -123,8 +137,10 @@ def blend(
         check_unused({"--duration": duration}, "--dry keeps the recording's own length")
     from nsynth_core.knobs import RANGES, Knobs, envelope_of
 
-    given = {"brightness": brightness, "noise": noise, "width": width}
-    turned = {"detail": detail, **{name: value for name, value in given.items() if value is not None}}
+    given = {"detail": detail, "brightness": brightness, "noise": noise, "width": width}
+    turned = {name: value for name, value in given.items() if value is not None}
+    options = {f"--{name}": value for name, value in {**given, "envelope": envelope}.items()}
+    nsynth.check_options(engine, checkpoint, averages, enhance, seed, options)
     for name, value in turned.items():
         check_number(value, *RANGES[name], f"--{name}")
     knobs = Knobs(**turned, envelope=envelope_of(envelope or "mix", len(sounds)))
@@ -152,7 +168,9 @@ def blend(
     for each in targets:
         check_no_source(each, map(Path, sounds))
         check_free(each, force)
-    runner = load_engine(check_choice(engine, ENGINES, "engine"))
+    check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
+    coder = nsynth.load(checkpoint, averages, enhance, seed) if engine == nsynth.NAME else None
+    runner = coder.harmonic if coder else load_engine(engine)
     instruments = [load_instrument(sound, runner, midi, quiet) for sound in sounds]
     lead = blending.leading(instruments)
     recording = instruments[lead].moving
@@ -165,29 +183,31 @@ def blend(
         "sounds": " ".join(map(sound_name, sounds)),
         "mix": position or ("0.5" if len(points) == 1 else "0:1"),
         "pitch": f"{note_name(root)}, the first recording's" if midi is None and recording else note_name(root),
-        "engine": recipe.engine_name(engine, runner),
+        "engine": recipe.engine_name(engine, coder or runner),
+        **(nsynth.facts(coder) if coder else {}),
     }
     facts: dict[str, object] = {"kind": "table" if as_table else "note", **told}
     if as_table:
-        cycles = blending.blend_frames(
-            runner, instruments, path, pitch=midi, knobs=knobs, even=True, stereo=len(pair) == 2
-        )
+        if coder:
+            cycles = nsynth.table(coder, instruments, path, midi, duration, len(pair) == 2, quiet)
+        else:
+            cycles = blending.blend_frames(
+                runner, instruments, path, pitch=midi, knobs=knobs, even=True, stereo=len(pair) == 2
+            )
         origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
         shaped = [shape(cycles)] if len(pair) == 1 else shape_pair(mid_side(cycles) if stereo == "ms" else cycles)
         for each, channel in zip(targets, shaped, strict=True):
             registry.write(each, Table(channel, each.stem, root, origin if provenance else {}), force)
         facts |= {"frames": len(points), "root_pitch": root}
     else:
-        note = blending.blend_note(
-            runner,
-            instruments,
-            path if morph else path[0],
-            pitch=midi,
-            seconds=duration,
-            rate=rate or 48_000,
-            knobs=knobs,
-            dry=dry or 0.0,
-        )
+        walk, hz = path if morph else path[0], rate or 48_000
+        if coder:
+            drawn = nsynth.note(coder, instruments, walk, midi, duration, hz, quiet)
+            note = blending.finished(drawn, instruments, duration, dry or 0.0)
+        else:
+            note = blending.blend_note(
+                runner, instruments, walk, pitch=midi, seconds=duration, rate=hz, knobs=knobs, dry=dry or 0.0
+            )
         audio.write(target, note, force)
         facts |= {"seconds": round(note.seconds, 3), "rate": note.rate, "channels": note.channels}
     if as_json:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nsynth_core.errors import UsageError
-from wavetables.cli import layouts
+from wavetables.cli import grid_files, layouts, nsynth
 from wavetables.cli.common import (
     DETAIL_HELP,
     MAX_SECONDS,
     STEREO,
     WEIGHTS,
     Author,
+    Averages,
     Brightness,
+    Checkpoint,
+    DrawSeed,
     EngineName,
+    Enhance,
     Envelope,
     Force,
     Json,
@@ -48,9 +49,6 @@ from wavetables.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
-    from nsynth_core.grid import GridSpec
     from nsynth_core.knobs import Knobs
     from presets.schema import Preset
 
@@ -74,6 +72,10 @@ def grid(
     licence: Licence = None,
     provenance: Provenance = True,
     engine: EngineName = "harmonic",
+    checkpoint: Checkpoint = None,
+    averages: Averages = False,
+    enhance: Enhance = False,
+    seed: DrawSeed = None,
     weights: Weights = None,
     detail: Annotated[float | None, typer.Option(metavar="0..1", help=DETAIL_HELP)] = None,
     brightness: Brightness = None,
@@ -97,6 +99,7 @@ def grid(
     make-wavetable grid my.toml -o out --pitches C2,C3 --duration 2
     make-wavetable grid flute.wav choir.wav glass.wav brass.wav -o out --no-notes
     make-wavetable grid settings.json -o out --layout m4l
+    make-wavetable grid grid5 -o out --engine nsynth --checkpoint wavenet-ckpt.tar --pitches C3
     """
     if not (notes or tables):
         raise UsageError("--no-notes and --no-tables together leave nothing to write")
@@ -106,10 +109,13 @@ def grid(
         check_choice(weights, WEIGHTS, "rule of weights")
     if stereo is not None:
         check_choice(stereo, tuple(STEREO), "kind of stereo")
-    given = {"weights": weights, "detail": detail, "brightness": brightness, "noise": noise, "width": width}
-    changes = {**given, "envelope": envelope, "stereo": stereo, "rate": rate}
+    given = {"detail": detail, "brightness": brightness, "noise": noise, "width": width, "envelope": envelope}
+    options = {f"--{knob}": value for knob, value in given.items()}
+    nsynth.check_options(engine, checkpoint, averages, enhance, seed, options)
+    changes = {**given, "weights": weights, "stereo": stereo, "rate": rate}
     if check_choice(layout, layouts.LAYOUTS, "layout") != "folder":
         check_unused({"--stereo": stereo}, "a layout has no tables")
+        check_unused({"--layout": engine == nsynth.NAME}, "of --engine nsynth a grid is a plain folder")
         plan, knobs = _plan(what, pitches, duration, changes)
         from wavetables.cli import recipe
 
@@ -118,6 +124,8 @@ def grid(
         _laid_out(told, plan, layout, output, engine, knobs, provenance, force, quiet, as_json)
         return
     preset = _narrowed(_preset(what), pitches, duration, changes)
+    if engine == nsynth.NAME:
+        nsynth.check_preset(preset)
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
 
@@ -126,7 +134,9 @@ def grid(
     from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
 
-    runner = load_engine(check_choice(engine, ENGINES, "engine"))
+    check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
+    coder = nsynth.load(checkpoint, averages, enhance, seed) if engine == nsynth.NAME else None
+    runner = coder.harmonic if coder else load_engine(engine)
     spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, knobs=preset.knobs)
     instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
     name, total = (
@@ -138,22 +148,27 @@ def grid(
         "command": recipe.command(context.obj),
         "preset": name,
         "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
-        "engine": recipe.engine_name(engine, runner),
+        "engine": recipe.engine_name(engine, coder or runner),
+        **(nsynth.facts(coder) if coder else {}),
         **recipe.credits(author, licence, provenance, preset.corners),
     }
     written: list[dict[str, object]] = []
-    with progress(name, quiet) as update:
-        for fact in _render(
-            spec, instruments, runner, folder, told, notes, tables and preset.stereo, provenance, force
-        ):
+    pair = tables and preset.stereo
+    if coder:
+        moment = duration if not notes else None
+        made = grid_files.drawn(spec, instruments, coder, folder, told, notes, pair, provenance, force, moment, quiet)
+    else:
+        made = grid_files.render(spec, instruments, runner, folder, told, notes, pair, provenance, force)
+    with progress(name, quiet or coder is not None) as update:  # NSynth's own counts samples
+        for fact in made:
             written.append(fact)
             update(len(written), total, "")
     manifest = {
         **told,
-        "versions": recipe.versions(),
+        "versions": recipe.versions() | (nsynth.versions() if coder else {}),
         "recipe": {**preset.model_dump(mode="json"), "corners": list(map(str, preset.corners))},
         "options": {"frames": spec.frames, "notes": notes, "tables": tables},
-        "seed": NOISE_SEED,
+        "seed": coder.seed if coder else NOISE_SEED,
         "sources": list(map(recipe.source, preset.corners, instruments)),
         "files": written,
     }
@@ -268,68 +283,6 @@ def _narrowed(preset: Preset, pitches: str | None, duration: float | None, optio
     if duration is not None:
         changes["seconds"] = check_number(duration, 0.1, MAX_SECONDS, "--duration")
     return presets.changed(preset, **changes) if changes else preset
-
-
-def _render(
-    spec: GridSpec,
-    instruments: Sequence[Instrument],
-    engine: Engine,
-    folder: Path,
-    told: Mapping[str, str],
-    notes: bool,
-    tables: str | Literal[False],
-    provenance: bool,
-    force: bool,
-) -> Iterator[dict[str, object]]:
-    """Render and write every file, a few at a time, and say what it is. `tables`: their kind of stereo.
-
-    A mix's notes are a folder of NAME_PITCH files, so that it can be an instrument again.
-    """
-    from nsynth_core import audio, synthesis
-    from nsynth_core.grid import GridPitch, render
-    from nsynth_core.notes import note_name
-    from wavetables.cli.recipe import sha256
-    from wavetables.formats import serum
-    from wavetables.shaping import mid_side, shape, shape_pair
-    from wavetables.table import Table
-
-    side, line = spec.side(len(instruments)) - 1, spec.points(len(instruments))
-
-    def note(at: GridPitch, x: float, y: float) -> list[dict[str, object]]:
-        mix = f"x{round(x * side)}y{round(y * side)}"
-        path = Path("notes", mix, f"{mix}_{at.pitch:g}.wav")
-        audio.write(folder / path, at.note(x, y), force)
-        facts = {"kind": "note", "pitch": at.pitch, "x": x, "y": y}
-        return [{"path": path.as_posix(), **facts, "sha256": sha256(folder / path)}]
-
-    def table(at: GridPitch, y: float) -> list[dict[str, object]]:
-        features = at.features(y)
-        if tables == "mono":
-            shaped = [shape(synthesis.cycles(features))]
-        else:
-            pair = synthesis.stereo_cycles(features)
-            shaped = list(shape_pair(mid_side(pair) if tables == "ms" else pair))
-        row = f"row{round(y * side)}"
-        where = {"mix": "0:1" if len(instruments) == 2 else f"0:1,{y:g}", "pitch": note_name(at.pitch)}
-        facts = []
-        for mark, channel in zip(STEREO[str(tables)], shaped, strict=True):
-            path = Path("tables", f"{told['preset']}-{row}{mark}_{at.pitch:g}.wav")
-            made = Table(channel, path.stem, at.pitch, {**told, **where} if provenance else {})
-            serum.write(folder / path, made, force)
-            said = {"kind": "table", "pitch": at.pitch, "y": y, "frames": len(channel)}
-            facts.append({"path": path.as_posix(), **said, "sha256": sha256(folder / path)})
-        return facts
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            for at in render(spec, instruments, engine):
-                jobs: list[Callable[[], list[dict[str, object]]]] = []
-                jobs += [partial(note, at, x, y) for x, y in line] if notes else []
-                jobs += [partial(table, at, y) for y in sorted({y for _, y in line})] if tables else []
-                yield from chain.from_iterable(pool.map(lambda job: job(), jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _name(what: list[str]) -> str:

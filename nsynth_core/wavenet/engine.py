@@ -1,0 +1,267 @@
+"""NSynth as an engine of blends. It codes sound, not features: what is blended are encodings of sounds.
+
+NSynth cannot move a sound to another pitch. So a recording at the blend's own pitch goes in as it is, and every other
+sound (another key, a built-in instrument) is brought there by the harmonic engine first. Left and right are encoded and
+decoded side by side with one noise, and every note draws the same noise: a note of a grid is the note of a blend.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from nsynth_core import cache, synthesis
+from nsynth_core.audio import Floats, Sound, resample
+from nsynth_core.blend import (
+    Instrument,
+    align,
+    blended,
+    leading,
+    read_path,
+    root_pitch,
+    steady_frame,
+    within_full_scale,
+)
+from nsynth_core.embedding import Embedding, at_frames
+from nsynth_core.engine import load_engine
+from nsynth_core.errors import UserError
+from nsynth_core.features import FRAME_RATE
+from nsynth_core.files import atomic
+from nsynth_core.wavenet import checkpoint, encoder, generator
+from nsynth_core.wavenet.encoder import Update
+from nsynth_core.wavenet.enhance import enhanced
+from nsynth_core.wavenet.network import HOP, RATE
+
+SAME_PITCH = 0.2  # semitones: a recording this near goes in as it is
+TABLE_SECONDS = 0.25  # of a note that only a frame is cut from
+SETTLE = 0.2  # of it, at its start, where the network has no past yet: no part of a frame
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Sounds on one timeline, at one pitch: `codes` (sounds, 2, frames, latent) of left and right, for notes of
+    `samples` at 16 kHz; the same sounds as the harmonic engine's `embeddings` (T frames each) with f0_hz (T,), and the
+    second `steady` at which they are most themselves."""
+
+    codes: Floats
+    samples: int
+    embeddings: tuple[Embedding, ...]
+    f0_hz: Floats
+    steady: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note to be decoded: `codes` (2, frames, latent) and the `samples` of it at 16 kHz; `full(rate)` is the harmonic
+    engine's rendering, which knows what lies above 8 kHz."""
+
+    codes: Floats
+    samples: int
+    full: Callable[[int], Sound]
+
+
+class NSynth:
+    """NSynth's WaveNet with one checkpoint's weights and one `seed`; `enhance` adds what lies above 8 kHz.
+
+    Raises UserError where the network does not fit the memory.
+    """
+
+    name = "nsynth"
+
+    def __init__(self, weights: checkpoint.Weights, seed: int = 0, enhance: bool = False) -> None:
+        generator._batch_size(weights, 1, None)  # said before anything else is done
+        self.weights, self.seed, self.enhance = weights, seed, enhance
+        self.version = weights.digest[:12]
+        self.harmonic = load_engine("harmonic")
+
+    def sources(
+        self,
+        instruments: Sequence[Instrument],
+        pitch: float | None = None,
+        seconds: float | None = None,
+        progress: Update = lambda done, total, note: None,
+    ) -> Sources:
+        """The instruments, laid on one another as `blend.align` does, encoded. `pitch` MIDI: else the first
+        recording's; `seconds`: else as long as it. Encodings are cached. Raises UserError: a checkpoint without an
+        encoder."""
+        embeddings, f0 = align(instruments, pitch, seconds)
+        lead, root = leading(instruments), root_pitch(instruments, pitch)
+        samples = round((len(f0) - 1) * RATE / FRAME_RATE)
+        channels: list[Floats] = []
+        for instrument, embedding in zip(instruments, embeddings, strict=True):
+            sound = _recorded(instrument, root, embeddings[lead].onset())
+            if sound is None:
+                features = blended(self.harmonic, [embedding], np.ones(1, dtype=np.float32), f0)
+                sound = within_full_scale(synthesis.render(features, RATE))
+            channels.extend(_fitted(_stereo(sound), -(-samples // HOP) * HOP).T)
+        codes = []
+        for number, channel in enumerate(channels, 1):
+            codes.append(self._encoded(channel))
+            progress(number, len(channels), "encoding")
+        stacked = np.stack(codes).reshape(len(instruments), 2, -1, self.weights.latent)
+        steady = steady_frame(embeddings[lead]) / FRAME_RATE
+        return Sources(stacked, samples, tuple(embeddings), f0, steady)
+
+    def note(self, sources: Sources, weights: Floats) -> Note:
+        """The blend of `sources` with `weights` (sounds,), or along a path (n, sounds) walked at an even pace."""
+        codes = _mixed(sources.codes, weights)
+        return Note(codes, sources.samples, lambda rate: self._full(sources.embeddings, weights, sources.f0_hz, rate))
+
+    def moment(self, sources: Sources, weights: Floats, seconds: float = TABLE_SECONDS) -> Note:
+        """The same about the steady moment only, `seconds` long: for a table's frame."""
+        samples = min(max(HOP, round(seconds * RATE)), sources.samples)
+        frames = -(-samples // HOP)
+        first = round(sources.steady * RATE / HOP - frames / 2)
+        first = min(max(first, 0), sources.codes.shape[2] - frames)
+        hops = np.arange(round(samples * FRAME_RATE / RATE) + 1) + first * HOP * FRAME_RATE / RATE
+        f0 = sources.f0_hz[np.minimum(np.round(hops).astype(np.int64), len(sources.f0_hz) - 1)]
+
+        def full(rate: int) -> Sound:
+            return self._full([at_frames(each, hops) for each in sources.embeddings], weights, f0, rate)
+
+        return Note(_mixed(sources.codes[:, :, first : first + frames], weights), samples, full)
+
+    def render(
+        self, notes: Sequence[Note], rate: int, progress: Update = lambda done, total, note: None
+    ) -> Iterator[Sound]:
+        """The notes, stereo at `rate`, in order, each as soon as its batch is decoded. All are equally long.
+
+        What was decoded once is cached, and so is what an interrupted run has done: the next one goes on there.
+        `progress` counts samples at 16 kHz.
+        """
+        streams = {self._name(codes, note.samples) for note in notes for codes in note.codes}
+        missing = [name for name in streams if not cache.place(name).exists()]
+        total, done = len(missing) * max((note.samples for note in notes), default=0), 0
+        if missing:
+            progress(0, total, "")
+        for batch in self._batches(notes, len(streams)):
+
+            def update(samples: int, _: int, note: str, before: int = done) -> None:
+                nonlocal done
+                done = before + samples
+                progress(done, total, note)
+
+            heard = self._decoded(batch, update)
+            for note in batch:
+                pair = np.stack([heard[self._name(codes, note.samples)] for codes in note.codes], axis=1)
+                sound = Sound(pair, RATE)
+                yield enhanced(sound, note.full(rate)) if self.enhance else resample(sound, rate)
+
+    def memory(self, notes: Sequence[Note]) -> tuple[int, int, int]:
+        """(streams, streams at once, bytes) that `render` takes."""
+        streams = {self._name(codes, note.samples) for note in notes for codes in note.codes}
+        once = generator._batch_size(self.weights, len(streams), None)
+        return len(streams), once, generator.memory(self.weights, once)
+
+    def _batches(self, notes: Sequence[Note], streams: int) -> Iterator[list[Note]]:
+        """The notes in batches of about evenly many streams, as many as are decoded together. Silence on one side, a
+        mono source, two equal mixes: what has one name is one stream."""
+        even = -(-streams // max(1, -(-streams // generator.BATCH)))
+        batch: list[Note] = []
+        names: set[str] = set()
+        for note in notes:
+            more = {self._name(codes, note.samples) for codes in note.codes}
+            if batch and len(names | more) > even + even % 2:
+                yield batch
+                batch, names = [], set()
+            batch.append(note)
+            names |= more
+        if batch:
+            yield batch
+
+    def _decoded(self, notes: Sequence[Note], progress: Update) -> dict[str, Floats]:
+        """Name → audio (samples,) at 16 kHz of every stream of `notes`, from the cache where it is known."""
+        codes = {self._name(codes, note.samples): codes for note in notes for codes in note.codes}
+        known = {name: cache.recall(name, _load) for name in codes}
+        missing = [name for name in codes if known[name] is None]
+        if missing:
+            place = cache.place(cache.digest("nsynth unfinished", *missing))
+            made = generator.generate(
+                self.weights,
+                np.stack([codes[name] for name in missing]),
+                seed=self.seed,
+                streams=[0] * len(missing),
+                samples=notes[0].samples,
+                unfinished=place if _writable(place.parent) else None,
+                progress=progress,
+            )
+            for name, audio in zip(missing, made, strict=True):
+                cache.keep(name, audio, _save)
+                known[name] = audio
+        return {name: audio for name, audio in known.items() if audio is not None}
+
+    def _name(self, codes: Floats, samples: int) -> str:
+        return cache.digest("nsynth sound", self.weights.digest, self.seed, samples, _hash(codes))
+
+    def _encoded(self, channel: Floats) -> Floats:
+        """The encoding (frames, latent) of audio at 16 kHz, cached."""
+        name = cache.digest("nsynth encoding", self.weights.digest, _hash(channel))
+        return cache.remember(name, lambda: encoder.encode(self.weights, channel[None])[0], _save, _load)
+
+    def _full(self, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, rate: int) -> Sound:
+        return synthesis.render(blended(self.harmonic, embeddings, weights, f0_hz), rate)
+
+
+def settled(note: Sound) -> Sound:
+    """The part of a `moment` that a frame may be cut from."""
+    return Sound(note.samples[int(SETTLE * len(note.samples)) :], note.rate)
+
+
+def _mixed(codes: Floats, weights: Floats) -> Floats:
+    """Codes (2, frames, latent) of a blend of `codes` (sounds, 2, frames, latent): the mean that NSynth takes."""
+    path = np.atleast_2d(np.asarray(weights, dtype=np.float32))
+    along = read_path(path, np.linspace(0, len(path) - 1, codes.shape[2]))
+    return np.asarray(np.einsum("scfl,fs->cfl", codes, along), dtype=np.float32)
+
+
+def _recorded(instrument: Instrument, pitch: float, onset: int) -> Sound | None:
+    """The instrument's recording at `pitch` at 16 kHz, with its onset at feature frame `onset`, if there is one."""
+    near = int(np.argmin(np.abs(np.asarray(instrument.pitches) - pitch)))
+    if instrument.recording is None or abs(instrument.pitches[near] - pitch) > SAME_PITCH:
+        return None
+    sound = resample(instrument.recording(near), RATE)
+    late = (instrument.load(near).onset() - onset) * RATE // FRAME_RATE
+    samples = np.pad(sound.samples[max(late, 0) :], ((max(-late, 0), 0), (0, 0)))
+    return Sound(samples, RATE)
+
+
+def _stereo(sound: Sound) -> Floats:
+    """(n, 2) within full scale, which is all that the network knows; more channels than two are their mean."""
+    pair = sound.samples if sound.channels == 2 else np.repeat(sound.mid()[:, None], 2, axis=1)
+    return np.clip(pair, -1.0, 1.0)
+
+
+def _fitted(samples: Floats, length: int) -> Floats:
+    """`samples` (n, channels), cut off or followed by silence."""
+    return np.ascontiguousarray(np.pad(samples[:length], ((0, max(0, length - len(samples))), (0, 0))))
+
+
+def _hash(array: Floats) -> str:
+    return hashlib.sha256(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(folder / ".writable", force=True):
+            return True
+    except (OSError, UserError):
+        return False
+
+
+def _save(path: Path, array: Floats) -> None:
+    with atomic(path, force=True) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, array=array)
+
+
+def _load(path: Path) -> Floats:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return np.asarray(data["array"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise UserError(f"{path}: damaged") from error

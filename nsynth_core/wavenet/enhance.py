@@ -1,0 +1,49 @@
+"""What lies above NSynth's 8 kHz, from the harmonic engine's rendering of the same blend."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from nsynth_core.audio import Floats, Sound, resample
+from nsynth_core.wavenet.network import RATE
+
+SMOOTH = 0.02  # seconds over which levels are compared
+QUIET = 1e-8  # mean square, -80 dBFS: below it nothing is compared
+
+
+def enhanced(note: Sound, full: Sound) -> Sound:
+    """`note` (at 16 kHz) at the rate of `full`, with what `full` has above 8 kHz.
+
+    Both have as many channels and begin together; what `full` lacks at its end is silence. The added part is as loud
+    against the note as it is in `full`, or as the note's top octave is, whichever is less: where NSynth came out darker
+    or quieter, so does what lies above. It is what resampling to 16 kHz takes away, so the two parts meet exactly.
+    """
+    wide = resample(note, full.rate)
+    samples = np.zeros((len(wide.samples), full.channels), dtype=np.float32)
+    samples[: len(full.samples)] = full.samples[: len(samples)]
+    low = resample(Sound(samples, full.rate), RATE)
+    above = samples - _fit(resample(low, full.rate).samples, len(samples))
+    heard, known = _fit(low.samples, len(note.samples)), note.samples
+    whole = _ratio(known, heard)
+    top = _ratio(_top_octave(known), _top_octave(heard))
+    gain = np.minimum(whole, top)
+    place = np.arange(len(samples)) * (RATE / full.rate)
+    curve = np.interp(place, np.arange(len(gain)), gain)[:, None]
+    return Sound(np.asarray(wide.samples + curve * above, dtype=np.float32), full.rate)
+
+
+def _top_octave(samples: Floats) -> Floats:
+    """What lies between 4 and 8 kHz."""
+    low = resample(Sound(samples, RATE), RATE // 2)
+    return samples - _fit(resample(low, RATE).samples, len(samples))
+
+
+def _ratio(a: Floats, b: Floats) -> Floats:
+    """(n,): the amplitude of `a` over that of `b`, both (n, channels), smoothed."""
+    power = [gaussian_filter1d((x.astype(np.float64) ** 2).mean(1), SMOOTH * RATE) + QUIET for x in (a, b)]
+    return np.asarray(np.sqrt(power[0] / power[1]), dtype=np.float32)
+
+
+def _fit(samples: Floats, length: int) -> Floats:
+    return np.pad(samples[:length], ((0, max(0, length - len(samples))), (0, 0)))
