@@ -29,7 +29,7 @@ from wavetables.shaping import shape
 from wavetables.table import Table
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
-THUMBNAIL = 12  # frames of a table on a contact sheet
+THUMBNAIL, LABEL = 6, 30  # frames of a table on a contact sheet, letters of its name
 SHORT_DB = 0.5  # below the asked loudness
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]
@@ -223,7 +223,7 @@ def _thumbnail(path: Path) -> Table:
     """A few frames of the table, so that a sheet of long tables takes little memory."""
     table = registry.read(path)
     some = np.unique(np.linspace(0, len(table.frames) - 1, THUMBNAIL).round().astype(np.int64))
-    return Table(table.frames[some], path.stem)
+    return Table(table.frames[some], path.stem if len(path.stem) <= LABEL else f"{path.stem[: LABEL - 1]}…")
 
 
 # ----------------------------------------------------------------------------------------------------------------- odds
