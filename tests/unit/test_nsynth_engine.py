@@ -324,6 +324,20 @@ def test_blend_on_the_command_line(folder, drawn, tmp_path, capsys):
     assert audio.read(tmp_path / "m.wav").seconds == pytest.approx(0.2)
 
 
+def test_the_recording_under_its_blend(folder, drawn, tmp_path, saw):
+    original = saw(C3, 0.5, 48_000, 0.1)
+    audio.write(tmp_path / "a.wav", original, subtype="FLOAT")
+    given = ["blend", str(tmp_path / "a.wav"), "choir", "--engine", "nsynth", "--checkpoint", str(folder), "-q"]
+    made = []
+    for dry in ("0", "0.5"):
+        assert main([*given, "--dry", dry, "-o", str(tmp_path / f"{dry}.wav")]) == 0
+        made.append(audio.read(tmp_path / f"{dry}.wav").samples)
+    assert len(drawn) == 1
+    shared = min(map(len, (*made, original.samples)))
+    under = made[1][:shared] - made[0][:shared]
+    np.testing.assert_allclose(under, np.repeat(0.5 * original.samples[:shared], 2, axis=1), atol=1e-5)
+
+
 def test_grid_on_the_command_line(folder, drawn, tmp_path, capsys):
     given = ["grid", "flute", "choir", "celesta", "clarinet", "--engine", "nsynth", "--checkpoint", str(folder), "-q"]
     given += ["--pitches", "C3,E3", "--duration", "0.1", "--weights", "nsynth"]

@@ -65,6 +65,7 @@ def checked(path: Path, averages: bool) -> dict[str, Any]:
 
     weights = load(path, averages)
     numbers = sum(array.size for array in weights.arrays.values())
+    need = {n: (4 * numbers + generator.memory(weights, n)) / 1e9 for n in (2, 8, generator.BATCH)}
     return {
         "checkpoint": str(path),
         "weights": "moving averages" if averages else "raw",
@@ -75,5 +76,5 @@ def checked(path: Path, averages: bool) -> dict[str, Any]:
         "width": weights.width,
         "skip": weights.skip,
         "latent": weights.latent,
-        "memory to generate": [f"{generator.memory(weights, n) / 1e9:.1f} GB for {n} at once" for n in (2, 8, 64)],
+        "memory beside TensorFlow": [f"{size:.1f} GB for {n} streams at once" for n, size in need.items()],
     }

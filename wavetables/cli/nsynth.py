@@ -122,7 +122,7 @@ def render(engine: NSynth, notes: Sequence[Note], rate: int, quiet: bool) -> Ite
     """The notes, with progress and time left; says first what it takes."""
     streams, once, size = engine.memory(notes)
     each = f"{count(len(notes), 'note')} of {notes[0].samples / 16_000:.3g} s, {count(streams, 'stream')}"
-    say(f"nsynth {engine.version}: {each}, {once} at once in {size / 1e9:.1f} GB of memory", quiet)
+    say(f"nsynth {engine.version}: {each}, {once} at once; {size / 1e9:.1f} GB more memory", quiet)
     with progress("nsynth samples", quiet) as update:
         yield from engine.render(notes, rate, update)
 
