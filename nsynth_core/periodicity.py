@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,8 +21,9 @@ HOP_SECONDS = 0.005
 # and one bandwidth for all periods keeps their correlations comparable.
 RATE = 12_000
 SPLIT_HZ = 190.0  # from here up one window serves all periods
-BLOCK = 1 << 20  # samples of framed audio held at once
-MANY_BLOCKS = 16  # half a minute of sound or more
+BLOCK = 1 << 18  # samples of framed audio held at once: in the cache of a core
+MANY_ROWS = 6000  # half a minute
+MANY_BLOCKS = 32  # half a minute of sound or more
 PEAKS = 3  # candidates an octave
 MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
 OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
@@ -58,15 +60,13 @@ def candidates(x: Floats, rate: int, times: Doubles, low_hz: float, high_hz: flo
 
 
 def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
-    from scipy import fft
-    from scipy.ndimage import maximum_filter1d
-
+    fft = _transforms(len(times))
     octaves = max(1, math.ceil(math.log2(high / low) - 0.01))
     hz, strength = np.zeros((len(times), octaves, PEAKS)), np.zeros((len(times), octaves, PEAKS))
     window = min(round(rate * max(3.0 / low, 0.016)), len(x))
     dense = 1 if high <= 2 * SPLIT_HZ else 2  # lags a sample: a padded spectrum gives the values between
     last = min(math.ceil(dense * rate / low * 1.04) + 2, int(0.75 * dense * window))
-    size = fft.next_fast_len(window + math.ceil(last / dense), real=True)
+    size = _fast_length(window + math.ceil(last / dense))
     framed = sliding_window_view(x, window)
     starts = np.clip(np.round(times * rate).astype(np.int64) - window // 2, 0, len(x) - window)
     lags = np.arange(last)
@@ -96,7 +96,7 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
                 continue
             y = c[:, first:end]
             # one peak a period: noise makes ripples upon it
-            alone = maximum_filter1d(c, 2 * max(1, first // 8) + 1, axis=1)[:, first:end]
+            alone = _largest_near(c, max(1, first // 8), first, end)
             good = (y == alone) & (y - dip[:, first:end] > MIN_DIP)
             score = np.where(good, y - OCTAVE_COST * np.log2(lags[first:end]), -9.0)
             top = np.argpartition(-score, min(PEAKS, end - first) - 1, 1)[:, :PEAKS]
@@ -110,6 +110,40 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
 
     side_by_side(block, range(0, len(times) if last > 3 else 0, step))
     return hz.reshape(len(times), -1), strength.reshape(len(times), -1)
+
+
+def _transforms(rows: int) -> Any:
+    """scipy's transforms take many rows twice as fast as numpy's; to import them takes as long as a short sound."""
+    if rows < MANY_ROWS:
+        return np.fft
+    from scipy import fft
+
+    return fft
+
+
+def _fast_length(least: int) -> int:
+    """A length of small prime factors."""
+    return min(part << max(0, math.ceil(math.log2(least / part))) for part in (1, 3, 5, 9, 15))
+
+
+def _largest_near(values: Floats, reach: int, first: int, end: int) -> Floats:
+    """The largest of the values (rows, n) within `reach` of each one in its row, for those from `first` to `end`."""
+    before, after = max(first - reach, 0), min(end + reach, values.shape[1])
+    ends = (reach - (first - before), reach - (after - end))
+    wide = np.pad(values[:, before:after], ((0, 0), ends), constant_values=-np.inf)
+    span, width, count = 1, 2 * reach + 1, end - first
+    while 2 * span <= width:
+        wide, span = np.maximum(wide[:, :-span], wide[:, span:]), 2 * span
+    return np.maximum(wide[:, :count], wide[:, width - span : width - span + count])
+
+
+def moving_sum(values: NDArray[Any], width: int) -> Doubles:
+    """Sum of the `width` values (n,) around each, zeros beyond the ends."""
+    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    place = np.arange(len(values))
+    return np.asarray(
+        total[np.minimum(place + (width + 1) // 2, len(values))] - total[np.maximum(place - width // 2, 0)]
+    )
 
 
 def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:

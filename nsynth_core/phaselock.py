@@ -107,15 +107,15 @@ def demodulate(
 
 def _smooth(values: Doubles, frames: int) -> Doubles:
     """Along time (axis 0), Hann kernel, unnormalised. A long kernel by the spectrum: of non-negative values only."""
-    from scipy import fft
-    from scipy.ndimage import convolve1d
-
     kernel = np.hanning(frames + 2)[1:-1]
+    ends = ((frames - 1) // 2, frames // 2)
     if frames < LONG_KERNEL:
-        return np.asarray(convolve1d(values, kernel, axis=0, mode="nearest"))
-    padded = np.pad(values, ((frames - 1) // 2, frames // 2), mode="edge")
-    size = fft.next_fast_len(len(padded), real=True)
-    spread = fft.irfft(fft.rfft(padded, size) * fft.rfft(kernel, size), size)
+        columns = values.reshape(len(values), -1).T
+        each = [np.convolve(np.pad(column, ends, mode="edge"), kernel, "valid") for column in columns]
+        return np.stack(each, 1).reshape(values.shape)
+    padded = np.pad(values, ends, mode="edge")
+    size = 2 ** math.ceil(math.log2(len(padded)))
+    spread = np.fft.irfft(np.fft.rfft(padded, size) * np.fft.rfft(kernel, size), size)
     return np.asarray(np.maximum(spread[frames - 1 : len(padded)], 0.0), dtype=np.float64)
 
 

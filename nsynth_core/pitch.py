@@ -175,23 +175,18 @@ def _cents_name(midi: float) -> str:
 
 def _above_8_hz(x: Floats, rate: int) -> Floats:
     """`x` less its moving average: an offset or rumble would correlate at every lag."""
-    from scipy.ndimage import uniform_filter1d
-
     half = rate // 16
     if len(x) <= 4 * half:
         return np.asarray(x - x.mean(), dtype=np.float32)
     place = np.arange(len(x))
     inside = np.minimum(np.minimum(place, place[::-1]), half) + half + 1
-    mean = uniform_filter1d(x, 2 * half + 1, mode="constant") * ((2 * half + 1) / inside.astype(np.float32))
-    return np.asarray(x - mean, dtype=np.float32)
+    return np.asarray(x - periodicity.moving_sum(x, 2 * half + 1) / inside, dtype=np.float32)
 
 
 class _Audio:
     """One channel at the rates asked for, and its level at the track's times."""
 
     def __init__(self, sound: Sound):
-        from scipy.ndimage import uniform_filter1d
-
         x = sound.mid()
         peak = float(np.abs(x).max(initial=0.0))
         self.rate = sound.rate
@@ -202,7 +197,7 @@ class _Audio:
         self.slow_rate, slow = rate, self.at_rate(rate)
         self.slow = _above_8_hz(slow, rate) if len(slow) > 4 else np.zeros(4, dtype=np.float32)
         self.times: Doubles = np.arange(int(sound.seconds / HOP_SECONDS) + 1, dtype=np.float64) * HOP_SECONDS
-        smooth = uniform_filter1d(self.slow.astype(np.float64) ** 2, rate // 50, mode="constant")
+        smooth = periodicity.moving_sum(self.slow.astype(np.float64) ** 2, rate // 50) / (rate // 50)
         at = np.minimum(np.round(self.times * rate).astype(np.int64), len(smooth) - 1)
         self.energy: Doubles = np.maximum(smooth[at], 0.0)
 

@@ -269,11 +269,21 @@ def _found(sound: Sound, settings: Settings, hint: float | None) -> tuple[PitchT
         near = error.guess is not None and hint is not None and abs((error.guess - hint + 6) % 12 - 6) < 1
         if near and hint is not None and (found := follow(sound, hint)).confidence >= NAMED_CONFIDENCE:
             return found, f"pitch {describe(found)}{named}"
+        if settings.low_hz == LOW_HZ and (deep := _below(sound)) is not None:
+            raise Unpitched(deep, 0.0, (settings.low_hz, settings.high_hz)) from None
         error.args = (f"{error}, or use --unpitched",)
         raise
     if hint is not None and abs(found.pitch - hint) > 0.5:
         named = f"; the file's name says {note_name(hint)}, the sound does not"
     return found, f"pitch {describe(found)}{named}"
+
+
+def _below(sound: Sound) -> float | None:
+    """The pitch of a sound that has one below the range, such as the lowest pipes of an organ."""
+    try:
+        return track(sound, midi_to_hz(LOW_MIDI), 1.5 * LOW_HZ).pitch
+    except Unpitched:
+        return None
 
 
 def _split(sound: Sound, settings: Settings, name: str, facts: dict[str, str], told: str) -> list[Imported]:

@@ -42,10 +42,26 @@ def test_help(benchmark, bare):
 
 
 def test_import(benchmark, bare, saw, tmp_path):
-    audio.write(tmp_path / "note.wav", saw(110.0, 2.0))
+    """A note of four seconds; the limit is one second."""
+    audio.write(tmp_path / "note.wav", saw(110.0, 4.0))
     command = (*PROGRAM, "import", str(tmp_path / "note.wav"), "-o", str(tmp_path / "table.wav"), "--force", "--quiet")
     benchmark.pedantic(lambda: run(*command), rounds=3, warmup_rounds=1)
-    say("import of two seconds", benchmark.stats.stats.min, bare)
+    say("import of four seconds", benchmark.stats.stats.min, bare)
+    assert benchmark.stats.stats.min <= 1.0
+
+
+def test_import_of_ten_minutes(benchmark, bare, saw, tmp_path):
+    """The limits are 15 seconds and 1 GiB."""
+    resource = pytest.importorskip("resource")
+    part = saw(220.0, 10.0).samples
+    audio.write(tmp_path / "long.wav", audio.Sound(np.tile(part, (60, 2)), 48_000), subtype="PCM_16")
+    command = (*PROGRAM, "import", str(tmp_path / "long.wav"), "-o", str(tmp_path / "table.wav"), "--quiet")
+    benchmark.pedantic(lambda: run(*command), rounds=1)
+    say("import of ten minutes, stereo", benchmark.stats.stats.min, bare)
+    kibibytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(f"{kibibytes / 1024:.0f} MiB")
+    assert benchmark.stats.stats.min <= 15
+    assert kibibytes <= 1024 * 1024 or sys.platform == "darwin"  # which counts in bytes
 
 
 def test_blend(benchmark, bare, saw, tmp_path):

@@ -64,6 +64,14 @@ def test_a_range_that_the_pitch_lies_above_is_refused(write):
     assert import_tables(path, Settings(low_hz=200, high_hz=900))[0].table.root_pitch == pytest.approx(72, abs=0.02)
 
 
+def test_a_pitch_below_the_range_is_named(write):
+    path = write(note(16, 2.0, partials=80))
+    with pytest.raises(Unpitched, match=r"its pitch, E0, is not within A0\.\.C8: .*--pitch E0"):
+        one(path)
+    assert import_tables(path, Settings(low_hz=15))[0].table.root_pitch == pytest.approx(16, abs=0.02)
+    assert len(one(path, pitch=16)) == pytest.approx(41, abs=2)
+
+
 def test_a_name_is_a_hint_and_no_command(write):
     made = import_tables(write(note(60), "flute_48.wav"))[0]
     assert made.table.root_pitch == pytest.approx(60, abs=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -210,13 +211,20 @@ def one(job: Job) -> Done:
             made = [join(job.sources, job.settings, job.target.stem)]
         else:
             made = import_tables(job.sources[0], job.settings)
+        short = not job.joined and _is_short(job.sources[0])
         for each in made:
-            _write(job, each, done)
+            _write(job, each, short, done)
     except UserError as error:
         # other processes hand over an error by its class and message alone
         plain = UsageError(str(error)) if isinstance(error, UsageError) else UserError(str(error))
         return Done(done.said, done.explained, done.results, plain)
     return done
+
+
+def _is_short(source: Path) -> bool:
+    with contextlib.suppress(OSError, RuntimeError):  # the file may be gone by now; the sound is not
+        return source.suffix.lower() not in TABLE_SUFFIXES and is_cut_short(source)
+    return False
 
 
 def _check(job: Job, target: Path) -> None:
@@ -226,7 +234,7 @@ def _check(job: Job, target: Path) -> None:
         check_free(target.with_suffix(suffix), job.force)
 
 
-def _write(job: Job, made: Imported, done: Done) -> None:
+def _write(job: Job, made: Imported, short: bool, done: Done) -> None:
     from wavetables.formats import registry
     from wavetables.table import Table
 
@@ -249,7 +257,6 @@ def _write(job: Job, made: Imported, done: Done) -> None:
     found = table.provenance.get("pitch") or made.said[-1 if job.settings.unpitched else min(1, len(made.said) - 1)]
     if job.joined:
         found = "joined"
-    short = not job.joined and source.suffix.lower() not in TABLE_SUFFIXES and is_cut_short(source)
     cut = "; cut short, what is there is used" if short else ""
     part = f" {made.part}" if made.part else ""
     done.said.append(f"{source}{part}: {found}, {count(len(table.frames), 'frame')}{cut}")
