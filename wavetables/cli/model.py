@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UsageError, UserError
 from wavetables.cli.common import Force, Quiet, Seed, Soundfonts, check_folder, progress, say, version
 
 if TYPE_CHECKING:
@@ -43,15 +43,34 @@ def train(
     ] = MODEL,
     soundfonts: Soundfonts = None,
     seed: Seed = 0,
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How long to train.")] = STEPS,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="harmonic, or nsynth: NSynth's own WaveNet.")
+    ] = "harmonic",
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help=f"How long to train: {STEPS}, nsynth 200000.")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(min=2, max=4096, metavar="N", help="Of nsynth: 512 as published.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Of nsynth: crops a step, 32.")] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the network on a corpus, and make the bank of instruments.
 
     CORPUS is the folder that 'make-wavetable corpus' made. What is written takes the place of the shipped weights in
-    nsynth_core/harmonic/weights/ and of the bank in presets/bank/.
+    nsynth_core/harmonic/weights/ and of the bank in presets/bank/. With --engine nsynth it is any folder of sounds, and
+    checkpoints of NSynth's own layout are written.
     """
+    if engine not in ("harmonic", "nsynth"):
+        raise UsageError(f"no engine called '{engine}' is trained; choose harmonic or nsynth")
+    if engine == "nsynth":
+        if soundfonts is not None:
+            raise UsageError("--soundfonts means nothing to the nsynth engine: it is trained on the sounds of a folder")
+        _train_nsynth(source, output, seed, steps, width, batch, force, quiet)
+        return
+    if width is not None or batch is not None:
+        raise UsageError("--width and --batch are those of --engine nsynth")
     if not source.is_dir():
         raise UserError(f"{source}: no such corpus folder; 'make-wavetable corpus -o {source}' makes one")
     check_folder(output, force)
@@ -72,15 +91,43 @@ def train(
             held_out,
             output / "checkpoint",
             seed,
-            steps,
+            steps or STEPS,
             report=lambda step, of, figures: update(
                 step, of, " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
             ),
         )
-    export.export(model, output, _card(learn, seed, steps, figures))
+    export.export(model, output, _card(learn, seed, steps or STEPS, figures))
     _write_linear_code(output / "pca.npz", learn, seed)
     _write_bank(output, seed, soundfonts, quiet)
     print(output)
+
+
+def _train_nsynth(
+    source: Path,
+    output: Path,
+    seed: int,
+    steps: int | None,
+    width: int | None,
+    batch: int | None,
+    force: bool,
+    quiet: bool,
+) -> None:
+    if not source.is_dir():
+        raise UserError(f"{source}: no such folder; the nsynth engine is trained on a folder of sounds")
+    check_folder(output, force)
+    from nsynth_core.wavenet import training
+
+    with progress("train", quiet) as update:
+        prefix = training.train(
+            training.sounds(source),
+            output,
+            seed=seed,
+            steps=steps or training.STEPS,
+            batch=batch or training.BATCH,
+            width=width or training.WIDTH,
+            report=lambda step, of, loss: update(step, of, f"{loss:.3f} nats"),
+        )
+    print(prefix)
 
 
 def _card(learn: Corpus, seed: int, steps: int, figures: dict[str, float]) -> dict[str, object]:

@@ -1,0 +1,170 @@
+"""Trains the network on any sounds and saves checkpoints of the official layout.
+
+As published (Magenta's `h512_bo16` and its trainer): crops of 6144 samples, mean negative log likelihood of the true
+class, Adam with a learning rate that falls in steps over 200,000 iterations, averaged weights beside the raw ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats, read, resample
+from nsynth_core.errors import UserError
+from nsynth_core.wavenet import network
+from nsynth_core.wavenet.checkpoint import AVERAGE, Weights, decoder_shapes, encoder_shapes, save
+from nsynth_core.wavenet.mulaw import CLASSES, HALF, Classes, quantise
+from nsynth_core.wavenet.network import RATE
+
+WIDTH, STEPS, BATCH, CROP = 512, 200_000, 32, 6144
+SCHEDULE = {0: 2e-4, 90_000: 4e-4 / 3, 120_000: 6e-5, 150_000: 4e-5, 180_000: 2e-5, 210_000: 6e-6, 240_000: 2e-6}
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+DECAY = 0.9999
+UNUSED = ("res_30/W", "res_30/biases")  # nothing reads the last residual: it has no gradient
+SAVE_EVERY, REPORT_EVERY = 1000, 10
+KEPT_SOUNDS = 4096  # in memory: half a gigabyte of NSynth's four-second notes
+
+Report = Callable[[int, int, float], None]
+
+
+def learning_rate(step: int) -> float:
+    """The published schedule."""
+    return SCHEDULE[max(start for start in SCHEDULE if start <= step)]
+
+
+def sounds(folder: Path) -> list[Path]:
+    """The sound files below `folder`, in order of their names. Raises UserError where there are none."""
+    suffixes = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"} | {".aif"}
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    if not found:
+        raise UserError(f"{folder}: holds no sound files; the nsynth engine is trained on a folder of sounds")
+    return found
+
+
+def initial_weights(seed: int, width: int = WIDTH, latent: int = 16) -> Weights:
+    """Fresh weights: uniform, of unit scale for their fan-in; biases 0.
+
+    Skips are half as wide and the encoder a quarter, as published.
+    """
+    shapes = decoder_shapes(width, max(1, width // 2), latent) | encoder_shapes(max(1, width // 4), latent)
+    rng = np.random.default_rng(seed)
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    for name in shapes:
+        if name.endswith("/W"):
+            limit = np.sqrt(3 / np.prod(shapes[name][:-1]))
+            arrays[name] = rng.uniform(-limit, limit, shapes[name]).astype(np.float32)
+    return Weights(arrays)
+
+
+def train(
+    files: Sequence[Path],
+    folder: Path,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    batch: int = BATCH,
+    width: int = WIDTH,
+    rate: float = 1.0,
+    report: Report = lambda step, steps, loss: None,
+) -> Path:
+    """Train on sound files (any rate and length) and return the prefix of the last checkpoint in `folder`.
+
+    `rate` scales the published learning rates: small networks bear more. A checkpoint is also written every SAVE_EVERY
+    steps and when the run is interrupted. `report(step, steps, loss)` in nats a sample: ln 256 = 5.55 is ignorance.
+    Raises UserError for a sound that cannot be read.
+    """
+    learner = _Learner(initial_weights(seed, width).arrays)
+    saved = 0
+    try:
+        for classes in batches(files, np.random.default_rng([seed, 1]), batch, steps):
+            loss = learner.step(classes, rate)
+            if learner.done % REPORT_EVERY == 0 or learner.done in (1, steps):
+                report(learner.done, steps, loss)
+            if learner.done % SAVE_EVERY == 0 and learner.done < steps:
+                save(folder, learner.arrays(), learner.done)
+                saved = learner.done
+    finally:
+        prefix = save(folder, learner.arrays(), learner.done) if learner.done > saved else folder
+    return prefix
+
+
+def batches(files: Sequence[Path], rng: np.random.Generator, batch: int, steps: int) -> Iterator[Classes]:
+    """Random crops of random sounds as classes 0..255, (batch, CROP)."""
+    for _ in range(steps):
+        crops = np.zeros((batch, CROP), dtype=np.float32)
+        for crop in crops:
+            sound = _sound(files[int(rng.integers(len(files)))])
+            start = int(rng.integers(max(1, len(sound) - CROP + 1)))
+            part = sound[start : start + CROP]
+            crop[: len(part)] = part
+        yield np.minimum(quantise(crops) + HALF, CLASSES - 1)
+
+
+@lru_cache(maxsize=KEPT_SOUNDS)
+def _sound(path: Path) -> Floats:
+    mono = resample(read(path), RATE).samples.mean(1)
+    clipped: Floats = np.clip(mono, -1, 1)
+    return clipped
+
+
+class _Learner:
+    """Variables, Adam's slots and averages, under the names a training run saves."""
+
+    def __init__(self, arrays: Mapping[str, Floats]):
+        self.done = 0
+        self._raw = {name: tf.Variable(array) for name, array in arrays.items()}
+        self._average = {name: tf.Variable(array) for name, array in arrays.items()}
+        learnt = [name for name in arrays if name not in UNUSED]
+        self._mean = {name: tf.Variable(tf.zeros_like(self._raw[name])) for name in learnt}
+        self._square = {name: tf.Variable(tf.zeros_like(self._raw[name])) for name in learnt}
+        self._apply = tf.function(self._learn, autograph=False)
+
+    def step(self, classes: Classes, rate: float) -> float:
+        """One step of Adam on a batch of classes (N, T); the loss before it."""
+        size = rate * learning_rate(self.done)
+        self.done += 1
+        # a young average forgets its random start
+        decay = min(DECAY, (1 + self.done) / (10 + self.done))
+        numbers = (size, BETA1**self.done, BETA2**self.done, decay)
+        return float(self._apply(tf.constant(classes), *(tf.constant(number, tf.float32) for number in numbers)))
+
+    def _learn(
+        self, classes: tf.Tensor, size: tf.Tensor, power1: tf.Tensor, power2: tf.Tensor, decay: tf.Tensor
+    ) -> tf.Tensor:
+        x = tf.cast(classes - HALF, tf.float32) / HALF
+        names = list(self._mean)
+        with tf.GradientTape() as tape:
+            logits = network.decode(self._raw, x, network.encode(self._raw, x))
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits))
+        gradients = tape.gradient(loss, [self._raw[name] for name in names])
+        for name, gradient in zip(names, gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=self._raw[name].handle,
+                m=self._mean[name].handle,
+                v=self._square[name].handle,
+                beta1_power=power1,
+                beta2_power=power2,
+                lr=size,
+                beta1=BETA1,
+                beta2=BETA2,
+                epsilon=EPSILON,
+                grad=gradient,
+            )
+        for name, average in self._average.items():
+            average.assign_sub((1 - decay) * (average - self._raw[name]))
+        return loss
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a training run saves, by name."""
+        kinds = {"": self._raw, AVERAGE: self._average, "/Adam": self._mean, "/Adam_1": self._square}
+        found = {name + suffix: v.numpy() for suffix, kind in kinds.items() for name, v in kind.items()}
+        powers = {"beta1_power": BETA1, "beta2_power": BETA2}
+        found |= {name: np.float32(beta ** (self.done + 1)) for name, beta in powers.items()}
+        return found | {"global_step": np.int32(self.done)}

@@ -1,0 +1,96 @@
+"""Training: what a run saves, and that it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nsynth_core import audio
+from nsynth_core.audio import Sound
+from nsynth_core.errors import UserError
+from nsynth_core.wavenet import checkpoint, training
+from wavetables.cli import main
+
+RATE = 22_050
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    folder = tmp_path / "sounds"
+    t = np.arange(RATE) / RATE
+    for name, f in (("a.wav", 300.0), ("deep/b.flac", 200.0)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        audio.write(folder / name, Sound((0.5 * np.sin(2 * np.pi * f * t)).astype(np.float32)[:, None], RATE))
+    (folder / "notes.txt").write_text("no sound")
+    return folder
+
+
+def test_published_schedule():
+    steps = [0, 89_999, 90_000, 150_000, 199_999, 240_000, 10**7]
+    assert [training.learning_rate(s) for s in steps] == [2e-4, 2e-4, 4e-4 / 3, 4e-5, 2e-5, 2e-6, 2e-6]
+
+
+def test_the_loss_falls_and_the_checkpoint_loads_back(sounds, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CROP", 1024)
+    told = []
+    prefix = training.train(
+        training.sounds(sounds),
+        tmp_path / "ckpt",
+        steps=30,
+        batch=2,
+        width=8,
+        rate=25.0,
+        report=lambda *figures: told.append(figures),
+    )
+    assert [step for step, _, _ in told] == [1, 10, 20, 30]
+    losses = [loss for _, _, loss in told]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 0.3
+    weights, averaged = checkpoint.load(prefix), checkpoint.load(prefix, averages=True)
+    assert (weights.width, weights.skip, weights.latent, weights.has_encoder) == (8, 4, 16, True)
+    assert len({weights.digest, averaged.digest, training.initial_weights(0, 8).digest}) == 3
+
+
+def test_the_command_saves_what_a_published_run_saves(sounds, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "CROP", 512)
+    out = tmp_path / "ckpt"
+    command = ["train", str(sounds), "-o", str(out), "--engine", "nsynth", "--width", "4", "--batch", "1", "--steps"]
+    assert main([*command, "2"]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() == str(out / "model.ckpt-2")
+    assert "train: 2/2" in told.err
+    saved = dict(tf.train.list_variables(told.out.strip()))
+    names = set(checkpoint.decoder_shapes()) | set(checkpoint.encoder_shapes())
+    assert len(saved) == 1495
+    assert names < set(saved)
+    assert saved["global_step"] == []
+    assert {name for name in names if f"{name}/Adam" not in saved} == set(training.UNUSED)
+    assert main([*command, "2"]) == 1  # not over another one
+
+
+def test_a_seed_decides_everything_random(sounds):
+    def digest(seed: int) -> str:
+        return training.initial_weights(seed, 4).digest
+
+    def first(seed: int) -> np.ndarray:
+        return next(training.batches(training.sounds(sounds), np.random.default_rng(seed), 3, 1))
+
+    assert digest(1) == digest(1) != digest(2)
+    assert (first(1) == first(1)).all()
+    assert (first(1) != first(2)).any()
+    assert first(1).shape == (3, 6144)
+    assert 0 <= first(1).min() < first(1).max() <= 255
+
+
+def test_what_cannot_be_trained(tmp_path, capsys):
+    with pytest.raises(UserError, match="no sound files"):
+        training.sounds(tmp_path)
+    for code, arguments in (
+        (1, ["--engine", "nsynth"]),
+        (2, ["--engine", "magic"]),
+        (2, ["--width", "8"]),
+        (2, ["--engine", "nsynth", "--soundfonts", "."]),
+    ):
+        assert main(["train", str(tmp_path / "none"), "-o", str(tmp_path / "out"), *arguments]) == code
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
