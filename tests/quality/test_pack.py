@@ -212,4 +212,5 @@ def test_scale(tmp_path):
     cost = (rows["1 workers"][1] - start_up) / max(TABLES - 1, 1) / alone
     print(f"\na table costs {cost:.2f} x the bare work of {1000 * alone:.0f} ms")
     assert tree(tmp_path / "w1") == tree(tmp_path / "w2")
-    assert cost < 1.5
+    if TABLES > 100:  # fewer are over before a clock tells them from what else the machine does
+        assert cost < 1.5

@@ -15,7 +15,7 @@ from wavetables.page import DETAIL, PAGE_BYTES, Entry, detail, page, spectra
 from wavetables.table import Table
 
 TURN = np.arange(2048) / 2048
-ODD = 'A</script><script>alert(1)</script>"\'<!--<b>{{data}}&amp;\\u003c\u2028\udcff'
+ODD = "A</script><script>alert(1)</script>\"'<!--<b>{{data}}&amp;\\u003c\u2028\udcff"
 
 
 def table(count: int = 8, harmonics: int = 1023) -> Table:
