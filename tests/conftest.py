@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+from wavetables.cli import BLAS_THREADS
+
+# before numpy is imported, as the program does: how many threads share a product decides its last bits
+os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
+# a shell's background jobs ignore Ctrl-C, and so would the programs that tests interrupt
+if os.name != "nt" and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 import numpy as np
 import pytest
 
