@@ -1,4 +1,4 @@
-"""make-wavetable inspect: what is in a table, and what is wrong with it."""
+"""make-wavetable inspect: what is in a table or a laid out grid, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def inspect(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True, readable=False)],
     as_json: Json = False,
 ) -> int:
-    """Show what is in wavetable files, and what is wrong with them."""
-    from wavetables import inspection
+    """Show what is in tables and grids, and what is wrong with them."""
+    from wavetables import inspection, layout_inspection
 
     reports: list[dict[str, object]] = []
 
     def one(file: Path) -> None:
-        found = inspection.inspect(file)
+        found = layout_inspection.inspect(file) or inspection.inspect(file)
         if as_json:
             reports.append(found.to_dict())
         else:

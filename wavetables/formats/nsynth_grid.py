@@ -144,13 +144,18 @@ def write_grid_note(
 ) -> Path:
     """Write one note of a Max for Live grid as mp3 and return its path: `at` (ix, iy) with iy from the bottom up,
     `shape` (points a side, instruments a side). Raises UserError when it exists or cannot be written."""
+    path = folder / grid_note_name(name, at, pitch, shape)
+    audio.write(path, Sound(_level(_mono(sound))[:, None], RATE), force=True)
+    return path
+
+
+def grid_note_name(name: str, at: tuple[int, int], pitch: int, shape: tuple[int, int]) -> str:
+    """The file name of a note of a Max for Live grid, arguments as of `write_grid_note`."""
     points, instruments = shape
     scale = (instruments - 1) / (points - 1)
     # as the reference prints them: a hair below, so that 0.125 becomes 0.12
     x, y = (max(place * scale - 1e-10, 0.0) for place in at)
-    path = folder / f"{name}_{at[1] * points + at[0]:06d}_x{x:.2f}_y{y:.2f}_pitch{pitch}.mp3"
-    audio.write(path, Sound(_level(_mono(sound))[:, None], RATE), force=True)
-    return path
+    return f"{name}_{at[1] * points + at[0]:06d}_x{x:.2f}_y{y:.2f}_pitch{pitch}.mp3"
 
 
 def write_grid_options(folder: Path, name: str, pitches: Sequence[float], points: int, instruments: int) -> Path:

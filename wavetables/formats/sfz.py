@@ -149,12 +149,7 @@ def load(path: str | os.PathLike[str]) -> Loaded:
         raise UserError(f"{name}: no regions with samples; not an SFZ instrument")
     loaded = []
     for sample in list(dict.fromkeys(found))[: 1 << 12]:
-        place = folder + sample.replace("\\", "/")
-        if len(place) > 200:
-            raise UserError(f"{name}: the name of its sample {sample[:40]!r}... is too long")
-        if place.startswith(("/", "~")) or ".." in Path(place).parts or ":" in place or "\0" in place:
-            raise UserError(f"{name}: its sample {sample[:80]!r} lies outside its folder; put it beside the file")
-        loaded.append(cycles.load_one(name.parent / place))
+        loaded.append(cycles.load_one(sample_path(name, folder, sample)))
     sizes = {each.size for each in loaded}
     frames = [each.frames if len(sizes) == 1 else resize(each.frames, FRAME_SIZE) for each in loaded]
     first = loaded[0]
@@ -168,6 +163,36 @@ def load(path: str | os.PathLike[str]) -> Loaded:
         root_pitch=first.root_pitch,
         provenance=first.provenance,
     )
+
+
+def sample_path(path: Path, folder: str, sample: str) -> Path:
+    """Where `sample` of the instrument `path` lies, `folder` its default path. Raises UserError: a name that is too
+    long or leads out of the instrument's folder."""
+    place = (folder + sample).replace("\\", "/")
+    if len(place) > 200:
+        raise UserError(f"{path}: the name of its sample {sample[:40]!r}... is too long")
+    if place.startswith(("/", "~")) or ".." in Path(place).parts or ":" in place or "\0" in place:
+        raise UserError(f"{path}: its sample {sample[:80]!r} lies outside its folder; put it beside the file")
+    return path.parent / place
+
+
+def regions(text: str) -> list[dict[str, str]]:
+    """The opcodes of every region of an SFZ text, with what it inherits; `default_path` is among them."""
+    levels: dict[str, dict[str, str]] = {"control": {}, "global": {}, "master": {}, "group": {}}
+    found = []
+    pieces = re.split(r"<(\w+)>", re.sub(r"//[^\n]*", "", text))
+    for header, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        opcodes: dict[str, str] = {}
+        for line in body.splitlines():
+            parts = re.split(r"(?<!\S)(\w+)=", line)
+            opcodes |= {key: value.strip() for key, value in zip(parts[1::2], parts[2::2], strict=True)}
+        if header == "region":
+            found.append({key: value for level in (*levels.values(), opcodes) for key, value in level.items()})
+        elif header in levels:
+            order = list(levels)
+            deeper = order[order.index(header) + 1 :] if header != "control" else []
+            levels |= {header: opcodes, **{level: {} for level in deeper}}
+    return found
 
 
 def _samples(text: str) -> tuple[str, list[str]]:
