@@ -3,7 +3,9 @@ or on a Dask cluster. No more than a few are ever under way, so memory does not 
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +16,7 @@ from nsynth_core.errors import UserError
 AHEAD = 3  # jobs a thread of the cluster has waiting, so that none idles
 CONNECT_SECONDS = 10
 IDLE_SECONDS = 30  # after which a process ends that gets no more jobs, as when this one was killed
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 AGAIN = "run the same command again: it goes on from here"
 Result = TypeVar("Result")
 
@@ -70,6 +73,15 @@ def _on_cluster(jobs: Sequence[Callable[[], Result]], folder: Path, address: str
                 queue.add(client.submit(job, pure=False))
 
 
+def _keep_memory() -> None:
+    """Dask starts its workers with an allocator that gives every page back at once (MALLOC_TRIM_THRESHOLD_), only to be
+    given it again, empty: on arrays of a few MB that doubles the time. glibc's own limits, as in any other process."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        libc.mallopt(M_TRIM_THRESHOLD, 64 << 20)
+
+
 def _fit(client: Any, address: str, folder: Path) -> dict[str, int]:
     """Threads of each worker. Raises UserError: there is none, one runs another release or does not see `folder`."""
     threads: dict[str, int] = client.nthreads()
@@ -80,6 +92,7 @@ def _fit(client: Any, address: str, folder: Path) -> dict[str, int]:
         sees = client.run(folder.is_dir)
     except ImportError as error:
         raise UserError(f"--cluster {address}: make-wavetable is not installed where its workers run") from error
+    client.run(_keep_memory)
     for worker in threads:
         if programs[worker] != program():
             raise UserError(f"--cluster {address}: worker {worker} runs another release of make-wavetable or numpy")
