@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from nsynth_core.errors import UserError
 from wavetables.cli import main
 from wavetables.formats import registry
 from wavetables.packs import watching
@@ -76,6 +77,11 @@ def test_a_recording_that_goes_and_comes_back_is_taken_again(tmp_path, looks):
 
     still = [lambda: None] * 2
     assert looks(back, *still, file.unlink, lambda: None, back, *still) == ["a.wav", "a.wav"]
+
+
+def test_a_folder_that_goes_away_ends_the_watch(tmp_path, looks):
+    with pytest.raises(UserError, match="gone while it was watched"):
+        looks(lambda: None, (tmp_path / "in").rmdir, lambda: None)
 
 
 def test_what_is_no_recording_is_left_alone(tmp_path, looks):

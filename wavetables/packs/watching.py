@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from nsynth_core.errors import UserError
 from wavetables import SUFFIXES
 
 EVERY = 1.0  # seconds between two looks; a program that writes does so more often
@@ -32,10 +33,12 @@ def look(folder: Path) -> dict[Path, Mark]:
 
 def arrivals(folder: Path, every: float = EVERY) -> Iterator[Path]:
     """Each recording that is in `folder` or comes into it, once it has stayed as it is between two looks; again when it
-    has changed. Never ends."""
+    has changed. Ends only with a UserError, when the folder is gone."""
     taken: dict[Path, Mark] = {}
     before: dict[Path, Mark] = {}
     while True:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: gone while it was watched; make it again, then watch it again")
         now = look(folder)
         taken = {path: mark for path, mark in taken.items() if path in now}
         for path, mark in now.items():
