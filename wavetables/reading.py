@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
+from nsynth_core.periodicity import side_by_side
 from nsynth_core.pitch import PitchTrack
 
 Doubles = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
 
 HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
-BLOCK = 1 << 14
+BLOCK = 1 << 12  # points read at once: their taps stay in the cache of a core
 SLIP_SECONDS = 0.015  # over which corrections of the phase are averaged
 RUNGS = (4, 16, 64, 256, 1023)  # harmonics that correct the phase, coarse to fine
 
@@ -58,7 +60,9 @@ class Phase:
 
     def corrected(self, reader: Reader, picks: NDArray[np.int64]) -> Phase:
         """The phase without what cycles around each pick slip against their neighbours."""
-        slip, trust = _slips(reader.cycles(self, picks[:, None] + np.arange(-1, 2)))
+        around, place = np.unique(picks[:, None] + np.arange(-1, 2), return_inverse=True)
+        spectra = np.fft.rfft(reader.cycles(self, around))[:, 1:]
+        slip, trust = _slips(spectra[place.reshape(-1, 3)])
         places = picks + 0.5
         when = self.seconds_of(places)
         share = np.exp(-(((when[:, None] - when) / SLIP_SECONDS) ** 2)) * trust
@@ -68,10 +72,9 @@ class Phase:
         return Phase(self.seconds, self.cycles[0] + np.concatenate([[0.0], np.cumsum(step)]))
 
 
-def _slips(cycles: Doubles) -> tuple[Doubles, Doubles]:
+def _slips(spectra: Complexes) -> tuple[Doubles, Doubles]:
     """Cycles by which the phase ran too slow per cycle, and how sure that is (1 / variance, any scale), both (n,):
-    from n runs of adjacent cycles (n, run, points)."""
-    spectra = np.fft.rfft(cycles)[:, :, 1:]
+    from n runs of adjacent cycles' spectra (n, run, harmonics) from the first harmonic on."""
     turn = (spectra[:, 1:] * spectra[:, :-1].conj()).sum(1)
     slip, trust = np.zeros(len(turn)), np.ones(len(turn))
     number = np.arange(1.0, turn.shape[1] + 1)
@@ -99,27 +102,31 @@ class Reader:
         window = np.i0(BETA * np.sqrt(np.maximum(1 - (place / HALF_TAPS) ** 2, 0))) / np.i0(BETA)
         kernel = np.sinc(place) * window
         # row r: the taps for a place r / TABLE_STEPS behind a sample
-        self.taps = kernel[:-1].reshape(-1, TABLE_STEPS)[::-1].T
-        self.taps = np.vstack([self.taps, np.append(0.0, self.taps[0, :-1])])
+        taps = kernel[:-1].reshape(-1, TABLE_STEPS)[::-1].T
+        self.taps = np.vstack([taps, np.append(0.0, taps[0, :-1])]).astype(np.float32)
 
     def cycles(self, phase: Phase, numbers: NDArray[np.int64]) -> Doubles:
-        """Cycles of any numbers (...,) as (..., points)."""
-        unique, back = np.unique(numbers, return_inverse=True)
-        grid = unique[:, None] + np.arange(self.points) / self.points
-        inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
-        values = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
-        return np.asarray(values[back.reshape(numbers.shape)], dtype=np.float64)
+        """Cycles of the numbers (n,) as (n, points)."""
+        out = np.empty((len(numbers), self.points))
+        step = max(1, BLOCK // self.points)
+
+        def block(a: int) -> None:
+            grid = numbers[a : a + step, None] + np.arange(self.points) / self.points
+            inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
+            out[a : a + step] = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
+
+        side_by_side(block, range(0, len(numbers), step))
+        return out
 
     def at(self, places: Doubles) -> Doubles:
-        """Values at fractional sample numbers; silence beyond the ends."""
+        """Values at fractional sample numbers; silence beyond the ends. In single precision: 140 dB below the sound."""
         out = np.empty(len(places))
         for a in range(0, len(places), BLOCK):
             p = np.clip(places[a : a + BLOCK], -1.0, self.count)
             whole = np.floor(p).astype(np.int64)
             fine = (p - whole) * TABLE_STEPS
             row = np.minimum(fine.astype(np.int64), TABLE_STEPS - 1)
-            share = (fine - row)[:, None]
-            taps = self.taps[row] * (1 - share) + self.taps[row + 1] * share
             near = np.lib.stride_tricks.sliding_window_view(self.x, 2 * HALF_TAPS)[whole + 1]
-            out[a : a + BLOCK] = np.einsum("ij,ij->i", taps, near.astype(np.float64))
+            below, above = (np.einsum("ij,ij->i", self.taps.take(r, 0), near) for r in (row, row + 1))
+            out[a : a + BLOCK] = below + (above - below) * (fine - row)
         return out

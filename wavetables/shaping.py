@@ -102,6 +102,8 @@ def _chained(
     before it, from the first known frame onwards and then from it to the front."""
     bins = spectrum.shape[1]
     width = 8 * (bins - 1)
+    if known.all():
+        return turns
     turns = np.where(known, turns, 0.0)
     unit = spectrum / (np.linalg.norm(spectrum, axis=1, keepdims=True) + 1e-30)
     first = int(known.argmax())

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +22,10 @@ from nsynth_core.metrics import spectral_distance
 from nsynth_core.notes import note_name
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
 from wavetables import shaping
-from wavetables.reading import Doubles, Phase, Reader
+from wavetables.reading import BLOCK, Complexes, Doubles, Phase, Reader
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
 Numbers = NDArray[np.int64]
-Complexes = NDArray[np.complex128]
 
 QUIET_DB = -40.0  # parts of the note further below its loudest make no frames
 SILENT_DB = -80.0  # the same where the part of the note is chosen by hand
@@ -196,7 +195,9 @@ def _timbre(reader: Reader, phase: Phase, active: Numbers) -> Doubles:
     would count as movement, so each look is a mean over four periods."""
     looks = np.unique(np.round(np.linspace(0, len(active) - 1, LOOKS)).astype(np.int64))
     around = np.clip(active[looks][:, None] + np.arange(-2, 3), active[0], active[-1])
-    level = np.abs(np.fft.rfft(_folded(reader.cycles(phase, around), 4)))[:, 1 : HEARD_HARMONICS + 1]
+    distinct, rows = np.unique(around, return_inverse=True)
+    folded = _folded(reader.cycles(phase, distinct), rows.reshape(around.shape), [4])[0]
+    level = np.abs(np.fft.rfft(folded))[:, 1 : HEARD_HARMONICS + 1]
     db = (20 * np.log10(level + 1e-5 * level.max() + 1e-30)).astype(np.float32)
     moved = np.concatenate([[0.0], np.cumsum(spectral_distance(db[:-1], db[1:]) + 1e-3)])
     return np.asarray(np.interp(np.arange(len(active)), looks, moved), dtype=np.float64)
@@ -218,14 +219,16 @@ def _averaged(
     around = picks[:, None] + np.arange(-reach, reach + 1)
     around = active[0] + np.abs(around - active[0])
     around = np.clip(active[-1] - np.abs(active[-1] - around), active[0], active[-1])
-    if average is not None:
-        fixed = [np.fft.rfft(_folded(reader.cycles(phase, around), average)) for reader in readers]
-        return np.stack(fixed), np.full(fixed[0].shape[1], average)
+    distinct, rows = np.unique(around, return_inverse=True)
+    rows = rows.reshape(around.shape)
     choices, errors = [], []
     for reader in readers:
-        cycles = reader.cycles(phase, around)
-        choices.append(np.stack([np.fft.rfft(_folded(cycles, span)) for span in (1, *spans)]))
-        errors.append(_errors(np.fft.rfft(cycles), spans))
+        cycles = reader.cycles(phase, distinct)
+        choices.append(np.fft.rfft(_folded(cycles, rows, spans if average else [1, *spans])))
+        if average is None:
+            errors.append(_errors(np.fft.rfft(cycles), rows, spans))
+    if average is not None:
+        return np.stack([choice[0] for choice in choices]), np.full(choices[0].shape[2], average)
     best = _best_span(np.sum(errors, axis=0))
     number = np.arange(len(best))
     return np.stack([choice[best, :, number].T for choice in choices]), np.asarray((1, *spans))[best]
@@ -239,36 +242,44 @@ def _window(place: Doubles, span: int) -> Doubles:
     return np.where(np.abs(place) < span / 2, 2 / span * np.cos(np.pi * place / span) ** 2, 0.0)
 
 
-def _folded(cycles: Doubles, span: int) -> Doubles:
-    """Adjacent cycles (n, run, points) under the window centred on the middle one, folded to one cycle (n, points)."""
-    reach, points = cycles.shape[1] // 2, cycles.shape[2]
-    place = np.arange(-reach, reach + 1)[:, None] + np.arange(points) / points - 0.5
-    return np.asarray(np.einsum("nrp,rp->np", cycles, _window(place, span)), dtype=np.float64)
+def _folded(cycles: Doubles, rows: Numbers, spans: Sequence[int]) -> Doubles:
+    """Adjacent cycles under windows of so many periods, centred on the middle one, folded to one cycle
+    (spans, n, points). The `rows` (n, run) say which of the `cycles` (any, points) are adjacent."""
+    reach, points = rows.shape[1] // 2, cycles.shape[1]
+    out, step = np.zeros((len(spans), len(rows), points)), max(1, BLOCK // points)
+    for k in range(2 * reach + 1):
+        place = k - reach + np.arange(points) / points - 0.5
+        windows = [(each, _window(place, s)) for each, s in enumerate(spans) if abs(k - reach) <= max(s / 2, 1)]
+        for a in range(0, len(rows), step) if windows else ():
+            part = cycles[rows[a : a + step, k]]
+            for each, window in windows:
+                out[each, a : a + step] += part * window
+    return out
 
 
-def _errors(spectra: Complexes, spans: list[int]) -> Doubles:
-    """Expected squared errors (1 + spans, harmonics) of windows over (1, *spans) periods, from spectra
-    (n, run, harmonics).
+def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
+    """Expected squared errors (1 + spans, harmonics) of windows over (1, *spans) periods, from spectra of cycles
+    (any, harmonics), of which those of `rows` (n, run) are adjacent.
 
     A middle cycle is predicted from its neighbours under each window. What a longer window predicts worse than noise
     alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
     multiple of its two neighbours' sum, which a partial that turns or grows steadily leaves at zero.
     """
-    reach = spectra.shape[1] // 2
-    middle = spectra[:, reach]
+    reach = rows.shape[1] // 2
     if len(spans) == 1:  # too few cycles to predict one from others: the two periods
-        return np.stack([np.ones(spectra.shape[2]), np.zeros(spectra.shape[2])])
-    beside = spectra[:, reach - 1] + spectra[:, reach + 1]
+        return np.stack([np.ones(spectra.shape[1]), np.zeros(spectra.shape[1])])
+    middle = spectra[rows[:, reach]]
+    beside = spectra[rows[:, reach - 1]] + spectra[rows[:, reach + 1]]
     fit = (middle * beside.conj()).real.sum(0) / ((np.abs(beside) ** 2).sum(0) + 1e-30)
     fit = np.clip(fit, -1.0, 1.0)
     noise = (np.abs(middle - fit * beside) ** 2).sum(0) / (1 + 2 * fit**2)
-    offsets = np.arange(-reach, reach + 1)
     moves, errors = [], []
     for span in spans[1:]:
+        offsets = np.arange(1 - span // 2, span // 2)
         weight = _window(offsets.astype(np.float64), span)
         others = np.where(offsets == 0, 0.0, weight)
         others /= others.sum()
-        predicted = np.einsum("r,nrh->nh", others, spectra)
+        predicted = sum(share * spectra[rows[:, reach + k]] for k, share in zip(offsets, others, strict=True))
         moves.append(np.maximum((np.abs(middle - predicted) ** 2).sum(0) - noise * (1 + (others**2).sum()), 0.0))
         errors.append(moves[-1] + noise * (weight**2).sum())
     # the two shortest windows predict nothing from neighbours. The amplitude they see of a movement goes with their
