@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ def atomic(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
     target = Path(path)
     check_free(target, force)
     # the suffix is kept: libsndfile and others choose the format by it
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+    temporary = target.with_name(f".{target.stem}.{os.urandom(4).hex()}.part{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()

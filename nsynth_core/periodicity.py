@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,8 @@ def side_by_side(work: Callable[[int], None], blocks: range) -> None:
         for block in blocks:
             work(block)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(work, blocks):
             pass

@@ -8,26 +8,12 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli import (
-    blend,
-    cache,
-    convert,
-    grid,
-    import_,
-    inspect,
-    install,
-    model,
-    models,
-    pack,
-    presets,
-    report,
-    watch,
-)
 from wavetables.cli.common import version as program_version
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -35,14 +21,39 @@ TRACEBACK = "MAKE_WAVETABLE_TRACEBACK"
 # how BLAS divides a product among threads decides the last bits of its sums: one thread a product, several products
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
-app = typer.Typer(
-    name="make-wavetable",
-    help="The instrument between two sounds: blended notes and wavetables for your synth.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {  # in the order of --help: the module of each, and what it is called there
+    "import": ("import_", "import_"),
+    "blend": ("blend", "blend"),
+    "grid": ("grid", "grid"),
+    "pack": ("pack", "pack"),
+    "install": ("install", "install"),
+    "watch": ("watch", "watch"),
+    "inspect": ("inspect", "inspect"),
+    "convert": ("convert", "convert"),
+    "presets": ("presets", "presets"),
+    "models": ("models", "models"),
+    "cache": ("cache", "cache"),
+    "report": ("report", "report"),
+    "corpus": ("model", "corpus"),
+    "train": ("model", "train"),
+}
+
+
+def _app(given: Sequence[str]) -> typer.Typer:
+    """The program for these arguments: with the one command they name, else with all of them."""
+    app = typer.Typer(
+        name="make-wavetable",
+        help="The instrument between two sounds: blended notes and wavetables for your synth.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in given[:1] if given[0] in COMMANDS else COMMANDS:
+        module, function = COMMANDS[name]
+        app.command(name)(getattr(import_module(f"wavetables.cli.{module}"), function))
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -51,32 +62,12 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
-
-
-for name, command in (
-    ("import", import_.import_),
-    ("blend", blend.blend),
-    ("grid", grid.grid),
-    ("pack", pack.pack),
-    ("install", install.install),
-    ("watch", watch.watch),
-    ("inspect", inspect.inspect),
-    ("convert", convert.convert),
-    ("presets", presets.presets),
-    ("models", models.models),
-    ("cache", cache.cache),
-    ("report", report.report),
-    ("corpus", model.corpus),
-    ("train", model.train),
-):
-    app.command(name)(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +84,8 @@ def _run(given: list[str]) -> int:
     with contextlib.suppress(ValueError):  # only the main thread may; temporary files are then removed on SIGTERM too
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(given or ["--help"], prog_name="make-wavetable", standalone_mode=False, obj=given)
+        given = given or ["--help"]
+        code = _app(given)(given, prog_name="make-wavetable", standalone_mode=False, obj=given)
         sys.stdout.flush()
         if code == INTERRUPTED:  # how newer releases of typer hand on Ctrl-C
             raise KeyboardInterrupt

@@ -6,11 +6,11 @@ Surge's own description: resources/data/wavetables/WT fileformat.txt, src/common
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import struct
 from pathlib import Path
-from xml.sax.saxutils import escape, unescape
 
 import numpy as np
 
@@ -45,7 +45,8 @@ def write(path: str | os.PathLike[str], table: Table, force: bool = False, int16
     flags = (INT16 | FULL_RANGE if int16 else 0) | (METADATA if told else 0)
     count, size = table.frames.shape
     data = to_int16(table.frames) if int16 else np.ascontiguousarray(table.frames, dtype="<f4")
-    text = f"<wtmeta><make-wavetable>{escape(facts_text(table))}</make-wavetable></wtmeta>\0" if told else ""
+    facts = html.escape(facts_text(table), quote=False)
+    text = f"<wtmeta><make-wavetable>{facts}</make-wavetable></wtmeta>\0" if told else ""
     with atomic(path, force) as temporary:
         temporary.write_bytes(MAGIC + struct.pack("<IHH", size, count, flags) + data.tobytes() + text.encode("ascii"))
 
@@ -101,5 +102,5 @@ def _facts(tail: bytes) -> tuple[float | None, dict[str, str]]:
     # by pattern, not by an XML parser: foreign metadata may be anything
     text = tail[: 1 << 20].split(b"\0")[0].decode("utf-8", "replace")
     if own := re.search(r"<make-wavetable>([^<]*)</make-wavetable>", text):
-        return facts_from(unescape(own.group(1)))
+        return facts_from(html.unescape(own.group(1)))
     return None, {"metadata": text} if text.strip() else {}
