@@ -23,6 +23,7 @@ SPLIT_HZ = 190.0  # from here up one window serves all periods
 BLOCK = 1 << 18  # samples of framed audio held at once: in the cache of a core
 MANY_ROWS = 6000  # half a minute
 MANY_BLOCKS = 32  # half a minute of sound or more
+STEPS = 64  # of the path whose costs are found at once
 PEAKS = 3  # candidates an octave
 MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
 OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
@@ -70,24 +71,24 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
     size = _fast_length(window + math.ceil(last / dense))
     framed = sliding_window_view(x, window)
     starts = np.clip(np.round(times * rate).astype(np.int64) - window // 2, 0, len(x) - window)
-    lags = np.arange(last)
-    whole, part = lags // dense, lags % dense / dense
+    whole = math.ceil(last / dense) + 1  # lags of whole samples
+    cost = np.float32(OCTAVE_COST) * np.log2(np.arange(1, last + 1, dtype=np.float32))
     step = max(1, BLOCK // (dense * size))
 
     def block(a: int) -> None:
-        frame = framed[starts[a : a + step]]
-        spectrum = fft.rfft(frame, size)
+        rows = starts[a : a + step]
+        spectrum = fft.rfft(framed[rows], size)
         power = spectrum.real**2 + spectrum.imag**2
         c = fft.irfft(power, dense * size)[:, :last] * np.float32(dense)
         # energy of what is left of the window on each side at that lag: a decay then correlates fully
-        first, end = int(starts[a]), int(starts[a : a + step].max()) + window
-        summed = np.cumsum(np.append(0.0, x[first:end].astype(np.float64) ** 2))
-        energy = sliding_window_view(summed, window + 1)[starts[a : a + step] - first]
-        energy = energy - energy[:, :1]
-        total = energy[:, -1:]
-        head = energy[:, window - whole] * (1 - part) + energy[:, window - 1 - whole] * part
-        tail = total - (energy[:, whole] * (1 - part) + energy[:, whole + 1] * part)
-        c /= np.sqrt(np.maximum(head * tail, 0.0) + (1e-3 * total) ** 2 + 1e-24)
+        begin = int(rows[0])
+        summed = np.cumsum(np.append(0.0, x[begin : int(rows.max()) + window].astype(np.float64) ** 2))
+        upto = sliding_window_view(summed, whole)
+        front, back = summed[rows - begin, None], summed[rows - begin + window, None]
+        head = (upto[rows - begin + window - whole + 1][:, ::-1] - front).astype(np.float32)
+        tail = (back - upto[rows - begin]).astype(np.float32)
+        product = np.maximum(_between(head, dense, last) * _between(tail, dense, last), 0.0)
+        c /= np.sqrt(product + (1e-3 * (back - front).astype(np.float32)) ** 2 + np.float32(1e-24))
         dip = np.minimum.accumulate(c, 1)
         for octave in range(octaves):
             highest = min(high, low * 2 ** (octave + 1)) * 1.02
@@ -97,20 +98,32 @@ def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tup
                 continue
             y = c[:, first:end]
             # one peak a period: noise makes ripples upon it
-            alone = _largest_near(c, max(1, first // 8), first, end)
-            good = (y == alone) & (y - dip[:, first:end] > MIN_DIP)
-            score = np.where(good, y - OCTAVE_COST * np.log2(lags[first:end]), -9.0)
-            top = np.argpartition(-score, min(PEAKS, end - first) - 1, 1)[:, :PEAKS]
-            p0, p1, p2 = (np.take_along_axis(c, top + first + k, 1) for k in (-1, 0, 1))
+            row, lag = np.nonzero(
+                (y == _largest_near(c, max(1, first // 8), first, end)) & (y - dip[:, first:end] > MIN_DIP)
+            )
+            lag += first
+            order = np.lexsort((cost[lag - 1] - c[row, lag], row))
+            place = np.arange(len(row)) - np.searchsorted(row, row)
+            row, lag, place = (each[place < PEAKS] for each in (row[order], lag[order], place))
+            p0, p1, p2 = (c[row, lag + k] for k in (-1, 0, 1))
             shift = np.clip(0.5 * (p0 - p2) / np.minimum(p0 - 2 * p1 + p2, -1e-9), -0.5, 0.5)
-            f = dense * rate / (top + first + shift)
-            keep = np.take_along_axis(good, top, 1) & (f >= lowest) & (f <= highest)
-            value = np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0)
-            hz[a : a + step, octave, : top.shape[1]] = np.where(keep, f, 0.0)
-            strength[a : a + step, octave, : top.shape[1]] = np.where(keep, value, 0.0)
+            f = dense * rate / (lag + shift)
+            keep = (f >= lowest) & (f <= highest)
+            hz[a + row, octave, place] = np.where(keep, f, 0.0)
+            strength[a + row, octave, place] = np.where(keep, np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0), 0.0)
 
     side_by_side(block, range(0, len(times) if last > 3 else 0, step))
     return hz.reshape(len(times), -1), strength.reshape(len(times), -1)
+
+
+def _between(values: Floats, dense: int, count: int) -> Floats:
+    """`count` values in each row of `values` (rows, n), `dense` a step, straight lines between (1 or 2)."""
+    if dense == 1:
+        return values[:, :count]
+    out = np.empty((len(values), count), dtype=np.float32)
+    out[:, ::2] = values[:, : (count + 1) // 2]
+    out[:, 1::2] = (values[:, : count // 2] + values[:, 1 : count // 2 + 1]) / 2
+    return out
 
 
 def _transforms(rows: int) -> Any:
@@ -140,11 +153,10 @@ def _largest_near(values: Floats, reach: int, first: int, end: int) -> Floats:
 
 def moving_sum(values: NDArray[Any], width: int) -> Doubles:
     """Sum of the `width` values (n,) around each, zeros beyond the ends."""
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    place = np.arange(len(values))
-    return np.asarray(
-        total[np.minimum(place + (width + 1) // 2, len(values))] - total[np.maximum(place - width // 2, 0)]
-    )
+    before, after = width // 2, (width + 1) // 2
+    total = np.pad(np.cumsum(values, dtype=np.float64), (before + 1, after), "edge")
+    total[: before + 1] = 0.0
+    return np.asarray(total[before + after : before + after + len(values)] - total[: len(values)])
 
 
 def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
@@ -155,15 +167,17 @@ def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[
     local = np.concatenate([local, np.where(loud, UNVOICED, 2.0)[:, None]], 1)
     score = local[0]
     back = np.zeros((count, width + 1), dtype=np.int16)
-    step = np.full((width + 1, width + 1), VOICING_COST)
-    step[width, width] = 0.0
     here = np.arange(width + 1)
     for t in range(1, count):
-        np.abs(octave[t - 1][:, None] - octave[t], out=step[:width, :width])
-        step[:width, :width] = JUMP_COST * np.maximum(step[:width, :width] - FREE_OCTAVES, 0.0)
-        total = score[:, None] - step
-        back[t] = best = total.argmax(0)
-        score = total[best, here] + local[t]
+        if (k := (t - 1) % STEPS) == 0:
+            before, after = octave[t - 1 : t + STEPS - 1], octave[t : t + STEPS]
+            step = np.full((len(after), width + 1, width + 1), VOICING_COST)  # from the last axis to the one before
+            step[:, width, width] = 0.0
+            step[:, :width, :width] = np.abs(before[: len(after), None, :] - after[:, :, None])
+            step[:, :width, :width] = JUMP_COST * np.maximum(step[:, :width, :width] - FREE_OCTAVES, 0.0)
+        total = score - step[k]
+        back[t] = best = total.argmax(1)
+        score = total[here, best] + local[t]
     path = np.empty(count, dtype=np.int64)
     path[-1] = int(score.argmax())
     for t in range(count - 1, 0, -1):

@@ -78,7 +78,7 @@ def demodulate(
     x = audio.at_rate(rate)
     widths = np.minimum(np.maximum(periods * rate / f0_hz[rows], LEAST_SECONDS * rate), len(x))
     centres = np.clip(rows * HOP_SECONDS * rate, widths / 2, len(x) - widths / 2)
-    out = np.empty((len(rows), len(numbers)), dtype=np.complex128)
+    out = np.zeros((len(rows), len(numbers)), dtype=np.complex128)
     step = max(1, min(500, BLOCK // 2 // int(widths.max() + 2)))
     turned = _turned(f0_hz)
 
@@ -91,15 +91,14 @@ def demodulate(
         hann = np.where(np.abs(u) < 0.5, 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * u), np.float32(0))
         hann /= hann.sum(1, keepdims=True)
         turns = _cycles_at(*turned, np.arange(first, last) / rate)
-        part = x[first:last]
+        part, turned_back = x[first:last], np.empty(last - first, dtype=np.float32)
+        framed = sliding_window_view(turned_back, window)
         for k, number in enumerate(numbers):
             angle = number * turns
             angle = ((angle - np.floor(angle)) * (2 * np.pi)).astype(np.float32)
-            real, imag = (
-                np.einsum("tw,tw->t", sliding_window_view(part * wave(angle), window)[starts - first], hann)
-                for wave in (np.cos, np.sin)
-            )
-            out[a : a + step, k] = real - 1j * imag
+            for wave, sign in ((np.cos, 1), (np.sin, -1j)):
+                np.multiply(part, wave(angle), out=turned_back)
+                out[a : a + step, k] += sign * np.einsum("tw,tw->t", framed[starts - first], hann)
 
     side_by_side(block, range(0, len(rows), step))
     return out, centres / rate

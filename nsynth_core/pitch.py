@@ -44,6 +44,9 @@ CERTAINTY = 0.7, 5.0  # exponent of the confidence, and over the periods heard: 
 MOST_PERIODS = phaselock.PERIODS / phaselock.LEAST_SECONDS  # a second: more in one window tell no more
 LEAST_COHERENCE = 0.7  # beside the whole note's: what keeps its phases less is a consonant that rings
 FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
+# glibc hands freed memory back to the system above a limit that freeing a block of this size raises: without, the
+# blocks of a long sound come as new zeroed pages again and again, which takes as long as the arithmetic
+KEPT_BYTES = 31 << 20
 OUTLIER_SEMITONES = 7.0  # beyond the range of 80 % of the sound
 
 
@@ -187,6 +190,7 @@ class _Audio:
     """One channel at the rates asked for, and its level at the track's times."""
 
     def __init__(self, sound: Sound):
+        np.empty(KEPT_BYTES, dtype=np.uint8)
         x = sound.mid()
         peak = float(np.abs(x).max(initial=0.0))
         self.rate = sound.rate
