@@ -237,6 +237,20 @@ def test_half_of_a_download_is_told(write, tmp_path, capsys, suffix):
         assert ("cut short" in capsys.readouterr().err) == told
 
 
+def test_a_header_that_declares_less_is_told(write, tmp_path, capsys):
+    path = write(note(57, 2.0))
+    data = path.read_bytes()
+    place = data.index(b"data") + 4
+    length = int.from_bytes(data[place : place + 4], "little")
+    path.write_bytes(data[:place] + (length // 2).to_bytes(4, "little") + data[place + 4 :])
+    command = ["import", str(path), "-o", str(tmp_path / "table.wav"), "--frames", "4"]
+    assert main(command) == 0
+    assert "declares less than the file holds" in capsys.readouterr().err
+    path.write_bytes(data + b"note" + (4).to_bytes(4, "little") + b"text")  # a chunk behind the samples is none of them
+    assert main([*command, "--force"]) == 0
+    assert "the file holds" not in capsys.readouterr().err
+
+
 def test_unpitched_windows_close(write):
     rng = np.random.default_rng(1)
     frames = one(write(0.1 * rng.normal(size=RATE)), unpitched=True)

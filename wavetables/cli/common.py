@@ -75,6 +75,8 @@ STEREO = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the nam
 NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
 CUT_SHORT = r"^(data|SSND) : .*should be|lacks an end-of-stream|ended unexpectedly"  # in libsndfile's words
+# what follows the samples is no chunk, but more of them
+DECLARES_LESS = r"^(data|SSND) : [^(]*$(?s:.*)^\*\*\* Chunk size \d+ > file length"
 Item = TypeVar("Item")
 Update = Callable[[int, int, str], None]
 
@@ -153,25 +155,33 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
         instrument = blend.load_instrument(path, engine, pitch)
     for line in instrument.said:
         say(line, quiet)
-    if is_cut_short(path):
-        say(f"{path}: cut short; what is there is used", quiet)
+    if remark := length_remark(path):
+        say(f"{path}: {remark}", quiet)
     return instrument
 
 
 def is_cut_short(path: Path) -> bool:
-    """True for a sound file whose header promises more than the file holds, such as half of a download: libsndfile
-    says so of most, and an MP3 gives nothing where its last sample should be."""
+    """True for a sound file whose header promises more than the file holds, such as half of a download."""
+    return length_remark(path).startswith("cut short")
+
+
+def length_remark(path: Path) -> str:
+    """What to tell of a sound file whose header lies about its length, "" for an honest one. libsndfile says so of
+    most, and an MP3 gives nothing where its last sample should be."""
     import soundfile
 
     if not path.is_file():  # a folder, or a pattern of files
-        return False
+        return ""
     with soundfile.SoundFile(path) as file:
-        if re.search(CUT_SHORT, file.extra_info, re.MULTILINE):
-            return True
-        if "MPEG" not in file.extra_info:
-            return False
-        file.seek(max(file.frames - 1, 0))
-        return len(file.read(1)) == 0
+        said = file.extra_info
+        short = re.search(CUT_SHORT, said, re.MULTILINE) is not None
+        if not short and "MPEG" in said:
+            file.seek(max(file.frames - 1, 0))
+            short = len(file.read(1)) == 0
+    if short:
+        return "cut short; what is there is used"
+    less = re.search(DECLARES_LESS, said, re.MULTILINE) is not None
+    return "its header declares less than the file holds; what it declares is used" if less else ""
 
 
 def version() -> str:

@@ -28,7 +28,7 @@ from wavetables.cli.common import (
     check_no_source,
     count,
     emit,
-    is_cut_short,
+    length_remark,
     pitch_of,
     progress,
     say,
@@ -211,9 +211,9 @@ def one(job: Job) -> Done:
             made = [join(job.sources, job.settings, job.target.stem)]
         else:
             made = import_tables(job.sources[0], job.settings)
-        short = not job.joined and _is_short(job.sources[0])
+        remark = "" if job.joined else _remark(job.sources[0])
         for each in made:
-            _write(job, each, short, done)
+            _write(job, each, remark, done)
     except UserError as error:
         # other processes hand over an error by its class and message alone
         plain = UsageError(str(error)) if isinstance(error, UsageError) else UserError(str(error))
@@ -221,10 +221,10 @@ def one(job: Job) -> Done:
     return done
 
 
-def _is_short(source: Path) -> bool:
+def _remark(source: Path) -> str:
     with contextlib.suppress(OSError, RuntimeError):  # the file may be gone by now; the sound is not
-        return source.suffix.lower() not in TABLE_SUFFIXES and is_cut_short(source)
-    return False
+        return "" if source.suffix.lower() in TABLE_SUFFIXES else length_remark(source)
+    return ""
 
 
 def _check(job: Job, target: Path) -> None:
@@ -234,7 +234,7 @@ def _check(job: Job, target: Path) -> None:
         check_free(target.with_suffix(suffix), job.force)
 
 
-def _write(job: Job, made: Imported, short: bool, done: Done) -> None:
+def _write(job: Job, made: Imported, remark: str, done: Done) -> None:
     from wavetables.formats import registry
     from wavetables.table import Table
 
@@ -257,9 +257,9 @@ def _write(job: Job, made: Imported, short: bool, done: Done) -> None:
     found = table.provenance.get("pitch") or made.said[-1 if job.settings.unpitched else min(1, len(made.said) - 1)]
     if job.joined:
         found = "joined"
-    cut = "; cut short, what is there is used" if short else ""
+    told = f"; {remark}" if remark else ""
     part = f" {made.part}" if made.part else ""
-    done.said.append(f"{source}{part}: {found}, {count(len(table.frames), 'frame')}{cut}")
+    done.said.append(f"{source}{part}: {found}, {count(len(table.frames), 'frame')}{told}")
     done.explained.extend(made.said)
     facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found, "decided": list(made.said)}
     outputs = [target.with_suffix(suffix) for suffix in job.kinds.values()]
