@@ -17,6 +17,7 @@ from nsynth_core.periodicity import BLOCK, HOP_SECONDS, Doubles, side_by_side
 STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
 PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
 LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
+CARRIED = 1e-3  # of the energy: less is what the windows let through of other partials
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
 HINT_DB = 6.0
@@ -28,9 +29,10 @@ MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; 
 
 
 class Audio(Protocol):
-    """One channel, at any rate asked for."""
+    """One channel, at any rate asked for; `energy` (T,) is its mean square each HOP_SECONDS."""
 
     rate: int
+    energy: Doubles
 
     def at_rate(self, rate: int) -> Floats: ...
 
@@ -168,9 +170,13 @@ def lock(
     # phase over one hop does not see f0 alternate from point to point: start without
     f0_hz = np.convolve(np.pad(f0_hz, 1, "edge"), [0.25, 0.5, 0.25], "valid")
     for partials in stages:
-        order = np.arange(1.0, int(np.clip(min(0.45 * audio.rate, TOP_HZ) / top, 1, partials)) + 1)
-        numbers = stretched(order, b)
-        z, seconds = demodulate(audio, f0_hz, numbers, PERIODS, rows)
+        for count in sorted({partials, *(more for more in STAGES if more > partials)}):
+            order = np.arange(1.0, int(np.clip(min(0.45 * audio.rate, TOP_HZ) / top, 1, count)) + 1)
+            numbers = stretched(order, b)
+            z, seconds = demodulate(audio, f0_hz, numbers, PERIODS, rows)
+            # where the lowest partials are missing, what is in their places comes from the others
+            if len(order) < count or 2 * (np.abs(z[voiced]) ** 2).sum() > CARRIED * audio.energy[voiced].sum():
+                break
         span = np.diff(seconds)
         inside = span > HOP_SECONDS / 2
         if not inside.any():

@@ -27,6 +27,7 @@ PHASES = ("align", "sine", "source", "minimum")
 SPACINGS = ("time", "even")
 LEVELS = ("table", "frame", "keep", "loudness")
 STEREO = ("mid", "left", "right", "ms", "lr")
+TORN = 0.005  # of the correlation of neighbours
 NAMED_CONFIDENCE = 0.3  # enough where the file's name says the same pitch
 PARTS = {"ms": ("M", "S"), "lr": ("L", "R")}
 DIFFERENT = 1e-3  # of the level: channels closer than that are alike
@@ -314,7 +315,12 @@ def _shaped(channels: Floats, settings: Settings) -> Floats:
     count, flat = len(channels), np.concatenate(list(channels))
     if settings.phase == "align":
         louder = channels[int(np.argmax((channels.astype(np.float64) ** 2).sum((1, 2))))]
-        flat = shaping.settle_seam(shaping.rotate(flat, np.tile(shaping.aligning(louder), count)))
+        turns = shaping.aligning(louder)
+        # where the fundamental is weak, noisy or on its own way, it would tear neighbours apart that are in phase as
+        # the track of all partials has them
+        if shaping.likeness(shaping.rotate(louder, turns)) > shaping.likeness(louder) - TORN:
+            flat = shaping.rotate(flat, np.tile(turns, count))
+        flat = shaping.settle_seam(flat)
     elif settings.phase == "source":
         flat = shaping.turned_to_rest(flat)
     else:

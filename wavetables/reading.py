@@ -17,8 +17,6 @@ Complexes = NDArray[np.complex128]
 
 HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
 BLOCK = 1 << 12  # points read at once: their taps stay in the cache of a core
-SLIP_SECONDS = 0.015  # over which corrections of the phase are averaged
-RUNGS = (4, 16, 64, 256, 1023)  # harmonics that correct the phase, coarse to fine
 
 
 @dataclass(frozen=True)
@@ -56,36 +54,6 @@ class Phase:
     def f0(self, numbers: NDArray[np.int64]) -> Doubles:
         """Hz during the cycles of these numbers."""
         return np.asarray(1.0 / (self.seconds_of(numbers + 1) - self.seconds_of(numbers)), dtype=np.float64)
-
-    def corrected(self, reader: Reader, picks: NDArray[np.int64]) -> Phase:
-        """The phase without what cycles around each pick slip against their neighbours."""
-        around, place = np.unique(picks[:, None] + np.arange(-1, 2), return_inverse=True)
-        spectra = np.fft.rfft(reader.cycles(self, around))[:, 1:]
-        slip, trust = _slips(spectra[place.reshape(-1, 3)])
-        places = picks + 0.5
-        when = self.seconds_of(places)
-        share = np.exp(-(((when[:, None] - when) / SLIP_SECONDS) ** 2)) * trust
-        slip = (share * slip).sum(1) / share.sum(1)
-        drift = np.interp(self.cycles, places, slip) if len(places) > 1 else np.full(len(self.cycles), slip[0])
-        step = np.diff(self.cycles) * (1.0 + (drift[1:] + drift[:-1]) / 2)
-        return Phase(self.seconds, self.cycles[0] + np.concatenate([[0.0], np.cumsum(step)]))
-
-
-def _slips(spectra: Complexes) -> tuple[Doubles, Doubles]:
-    """Cycles by which the phase ran too slow per cycle, and how sure that is (1 / variance, any scale), both (n,):
-    from n runs of adjacent cycles' spectra (n, run, harmonics) from the first harmonic on."""
-    turn = (spectra[:, 1:] * spectra[:, :-1].conj()).sum(1)
-    slip, trust = np.zeros(len(turn)), np.ones(len(turn))
-    number = np.arange(1.0, turn.shape[1] + 1)
-    for top in RUNGS:
-        left = np.angle(turn[:, :top] * np.exp(-2j * np.pi * slip[:, None] * number[:top])) / (2 * np.pi)
-        # the variance of a phase goes with 1 / power; a partial that turns on its own is no evidence
-        weight = np.abs(turn[:, :top]) * (np.abs(left) < 0.2)
-        trust = (weight * number[:top] ** 2).sum(1) + 1e-30
-        slip += (weight * number[:top] * left).sum(1) / trust
-        if top >= turn.shape[1]:
-            break
-    return np.clip(slip, -0.03, 0.03), trust
 
 
 class Reader:

@@ -53,6 +53,13 @@ def aligning(frames: Floats) -> NDArray[np.float64]:
     return _chained(spectrum, turns, has_fundamental(frames))
 
 
+def likeness(frames: Floats) -> float:
+    """Mean correlation of every frame with the next, -1..1; 1 for a single frame."""
+    unit = frames.astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True) + 1e-30
+    return float((unit[1:] * unit[:-1]).sum(1).mean()) if len(unit) > 1 else 1.0
+
+
 def rotate(frames: Floats, turns: NDArray[np.float64]) -> Floats:
     """Every frame turned back by its part (n,) of a cycle."""
     spectrum = np.fft.rfft(frames.astype(np.float64))

@@ -1,7 +1,7 @@
 """Sound → single cycles → frames. A cycle is read along the exact phase of the note, so a frame closes by construction.
 
-1. The pitch track gives the phase; what adjacent cycles still slip against each other, seen by all partials together,
-   corrects it (`Phase.corrected`): at 30 Hz the 600th partial turns a third of a cycle per cent of error and period.
+1. The pitch track gives the phase, exactly: at 30 Hz the 600th partial turns a third of a cycle per cent of error and
+   period.
 2. Cycles are read band-limited at equal steps of phase; everything above the source's Nyquist goes.
 3. Neighbouring cycles are averaged under a Hann window over whole periods (at least two, so that both ends of a frame
    meet). How many is chosen for each harmonic by cross-validation: many where noise hides a steady harmonic, few where
@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -29,12 +30,13 @@ Numbers = NDArray[np.int64]
 
 QUIET_DB = -40.0  # parts of the note further below its loudest make no frames
 SILENT_DB = -80.0  # the same where the part of the note is chosen by hand
-TOP_RATE = 96_000  # a table of 1023 harmonics holds nothing a higher rate would add
+TOP_RATE = 96_000  # a higher rate adds nothing, unless 1023 harmonics of a high note reach beyond
 SPANS = (2, 4, 8, 16, 32)  # periods of the Hann windows
 MAX_SPAN = 64
+FIT = 8  # frames that are taken to turn and grow alike
 POOL = 2.0  # harmonics up to an octave apart choose their window together
 RAMP = 0.25  # of a period: flanks of the shortest window, which is flat between
-LONGEST_SPAN = 0.25  # seconds it may cover; four periods always
+LONGEST_SPAN = 0.8  # seconds it may cover; four periods always
 RELEASE_SECONDS, RELEASE_DB = 0.06, 8.0
 LOOKS = 768  # cycles whose spectra tell how fast the timbre moves
 HEARD_HARMONICS = 64  # of them
@@ -77,8 +79,9 @@ def slice_channels(
 
     Raises UserError when not one whole period is there.
     """
-    if sound.rate > TOP_RATE:
-        sound = resample(sound, TOP_RATE)
+    enough = max(TOP_RATE, math.ceil(1.1 * FRAME_SIZE * float(track.f0_hz.max())))
+    if sound.rate > enough:
+        sound = resample(sound, enough)
     rate, mid = sound.rate, sound.mid()
     phase = Phase.of(track, sound)
     numbers, power, edges = _whole_cycles(mid - np.float32(mid.mean(dtype=np.float64)), rate, phase, track)
@@ -88,11 +91,10 @@ def slice_channels(
     reader = readers[0] if len(readers) == 1 else Reader(mid, rate, low_hz)
     wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
     picks = _picked(reader, phase, active, power[active - numbers[0]], wanted, even)
-    inner = np.unique(np.clip(picks, active[0] + 1, max(active[-1] - 1, active[0] + 1)))
-    for _ in range(2):
-        phase = phase.corrected(reader, inner)
     spectra, periods = _averaged(readers, phase, picks, active, average)
-    spectra[:, np.arange(spectra.shape[2]) * phase.f0(picks)[:, None] > 0.5 * rate] = 0.0
+    # no harmonic that cycles beside this one could not hold either
+    highest = np.max([phase.f0(np.clip(picks + k, active[0], active[-1])) for k in (-2, -1, 0, 1, 2)], axis=0)
+    spectra[:, np.arange(spectra.shape[2]) * highest[:, None] > 0.5 * rate] = 0.0
     spectra[:, :, 0] = 0.0
     full = np.zeros((len(readers), len(picks), FRAME_SIZE // 2 + 1), dtype=np.complex128)
     keep = min(spectra.shape[2], FRAME_SIZE // 2)
@@ -270,9 +272,11 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
         return np.stack([np.ones(spectra.shape[1]), np.zeros(spectra.shape[1])])
     middle = spectra[rows[:, reach]]
     beside = spectra[rows[:, reach - 1]] + spectra[rows[:, reach + 1]]
-    fit = (middle * beside.conj()).real.sum(0) / ((np.abs(beside) ** 2).sum(0) + 1e-30)
-    fit = np.clip(fit, -1.0, 1.0)
-    noise = (np.abs(middle - fit * beside) ** 2).sum(0) / (1 + 2 * fit**2)
+    parts = np.arange(0, len(rows), FIT)
+    fit = np.add.reduceat((middle * beside.conj()).real, parts) / (np.add.reduceat(np.abs(beside) ** 2, parts) + 1e-30)
+    fit = np.clip(fit, -1.0, 1.0)[np.arange(len(rows)) // FIT]
+    left = (np.abs(middle - fit * beside) ** 2 / (1 + 2 * fit**2)).sum(0)
+    noise = left * 2 * len(rows) / (2 * len(rows) - len(parts))  # a fit takes one of the two parts of a value
     moves, errors = [], []
     for span in spans[1:]:
         offsets = np.arange(1 - span // 2, span // 2)

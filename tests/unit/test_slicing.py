@@ -5,7 +5,7 @@ import pytest
 
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
-from nsynth_core.pitch import HOP_SECONDS, PitchTrack
+from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow, hz_to_midi
 from wavetables.reading import Reader
 from wavetables.shaping import align
 from wavetables.slicing import slice_cycles
@@ -51,10 +51,10 @@ def test_nothing_above_the_nyquist_of_the_source():
 
 
 @pytest.mark.parametrize("cents", [0.3, -2.0, 8.0])
-def test_a_wrong_track_is_corrected(cents):
+def test_a_pitch_that_is_given_wrong_is_corrected(cents):
     """A hundred harmonics of 55 Hz: eight cents wrong would smear the upper ones over each other."""
     x = tone(55.0, 1.5, levels=np.ones(100) / 10)
-    frames = slice_cycles(x, track_of(55.0 * 2 ** (cents / 1200), 1.5))[2:-2]
+    frames = slice_cycles(x, follow(x, hz_to_midi(55.0) + cents / 100))[2:-2]
     assert np.abs(20 * np.log10(levels_of(frames, 100) / 0.1)).max() < 0.2
 
 
