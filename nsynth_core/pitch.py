@@ -113,9 +113,10 @@ class Unpitched(UserError):
 
 def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: float | None = None) -> PitchTrack:
     """The pitch of `sound` within low_hz..high_hz, found without help; a `hint` (a MIDI number) is heard where two
-    octaves are nearly as likely. Raises Unpitched for noise, drums, silence, and a pitch above the range."""
+    octaves are nearly as likely. Raises Unpitched for noise, drums, silence, and a pitch above the range;
+    UserError for a range above what the sound's rate can hold."""
     audio = _Audio(sound)
-    high_hz = min(high_hz, 0.45 * sound.rate)
+    high_hz = _highest(sound, low_hz, high_hz)
     hz, found = audio.path(low_hz, high_hz)
     voiced = hz > 0
     if not voiced.any():
@@ -145,9 +146,19 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: 
 
 def contour(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> tuple[Doubles, Doubles]:
     """f0 in Hz (T,), 0 where unvoiced, to some cents, and energy (T,), each HOP_SECONDS: also of several notes, however
-    far apart. Refuses nothing."""
+    far apart. Refuses no sound; raises UserError for a range above what its rate can hold."""
     audio = _Audio(sound)
-    return audio.path(low_hz, min(high_hz, 0.45 * sound.rate), one_note=False)[0], audio.energy
+    return audio.path(low_hz, _highest(sound, low_hz, high_hz), one_note=False)[0], audio.energy
+
+
+def _highest(sound: Sound, low_hz: float, high_hz: float) -> float:
+    """What of a range a sound can hold. Raises UserError where that is nothing."""
+    high = min(high_hz, 0.45 * sound.rate)
+    if low_hz >= high:
+        raise UserError(
+            f"sampled at {sound.rate} Hz, it holds no pitch above {high:.0f} Hz; look lower, e.g. --range C1:C3"
+        )
+    return high
 
 
 def follow(sound: Sound, pitch: float, cents: float = 100.0) -> PitchTrack:

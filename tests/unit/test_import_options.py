@@ -237,6 +237,13 @@ def test_half_of_a_download_is_told(write, tmp_path, capsys, suffix):
         assert ("cut short" in capsys.readouterr().err) == told
 
 
+def test_a_range_above_the_sound_is_refused(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", np.sin(np.arange(3000.0)), 1000)
+    for split in (False, True):
+        with pytest.raises(UserError, match=r"slow.wav: sampled at 1000 Hz, it holds no pitch above 450 Hz"):
+            import_tables(tmp_path / "slow.wav", Settings(low_hz=600.0, high_hz=900.0, split=split))
+
+
 def test_a_header_that_declares_less_is_told(write, tmp_path, capsys):
     path = write(note(57, 2.0))
     data = path.read_bytes()
