@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from wavetables.formats.common import resize
-from wavetables.shaping import PEAK, align, has_fundamental, normalize, remove_dc, seam, settle_seam
+from wavetables.shaping import PEAK, align, normalize, remove_dc, seam, settle_seam
 from wavetables.table import FRAME_SIZE
 
 Mask = NDArray[np.bool_]
@@ -22,6 +22,7 @@ HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels with
 JUMP_DB = 12.0  # between neighbours: above, the position knob acts as a volume knob
 LOOK = 16  # frames that are looked at for images before all are: most tables are not stretched
 ROUNDING = 3e-4  # of a frame's power: what 16 bits leave of an exact repeat
+FULL_SCALE = 0.9999
 FLAT = 4  # equal samples at full scale in a row: a clipped top
 FLAT_SHARE = 0.4  # of a frame at full scale: above, it is a square wave and meant
 CUT = 1e-3  # of full scale that the curve of a top must pass it by: a pulse has flat tops without
@@ -97,10 +98,11 @@ def mend(frames: Floats) -> Floats:
 
 
 def _in_phase(frames: Floats) -> bool | None:
-    known = frames[has_fundamental(frames, HEARD) & (np.abs(frames).max(1) > 0)]
-    if len(known) < 2 or frames.shape[1] < 4:
+    spectrum = np.fft.rfft(frames)[:, 1:]
+    power = spectrum.real**2 + spectrum.imag**2
+    first = spectrum[(power[:, 0] > HEARD**2 * power.max(1)) & (power[:, 0] > 0), 0]
+    if len(first) < 2 or frames.shape[1] < 4:
         return None
-    first = np.fft.rfft(known)[:, 1]
     mean = (first / np.abs(first)).mean()
     turns = np.angle(first * mean.conj()) / (2 * np.pi)
     # phases that cancel have no mean to be near to
@@ -108,6 +110,9 @@ def _in_phase(frames: Floats) -> bool | None:
 
 
 def _clipped(frames: Floats) -> Mask:
+    some = np.zeros(len(frames), dtype=bool)
+    if float(np.abs(frames).max()) < FULL_SCALE:
+        return some
     flat = _flat(frames)
     some = flat.any(1) & (flat.mean(1) < FLAT_SHARE)
     return np.asarray(some & (np.abs(_rounded(frames, some) - frames).max(1) > CUT))
@@ -115,7 +120,7 @@ def _clipped(frames: Floats) -> Mask:
 
 def _flat(frames: Floats) -> Mask:
     """(n, size): samples of runs of at least FLAT equal ones at full scale."""
-    top = np.abs(frames) >= 0.9999 * max(1.0, float(np.abs(frames).max()))
+    top = np.abs(frames) >= FULL_SCALE * max(1.0, float(np.abs(frames).max()))
     same = top & (np.roll(frames, 1, axis=1) == frames)  # as the one before
     last = same.copy()  # the fourth of a run and those after it
     for step in range(1, FLAT - 1):
@@ -179,11 +184,15 @@ def _images(frames: Floats) -> tuple[int, str]:
             break
         kept = frames[:, ::factor].astype(np.float64)
         power = np.sqrt(np.mean(frames.astype(np.float64) ** 2, axis=1)) + 1e-30
-        smooth = np.sqrt(np.mean((resize(kept.astype(np.float32), size) - frames) ** 2, axis=1)) / power
+        smooth = None
         share = np.arange(factor) / factor
         lines = kept[:, :, None] * (1 - share) + np.roll(kept, -1, axis=1)[:, :, None] * share
         for how, drawn, order in (("holding", np.repeat(kept, factor, axis=1), 1), ("straight lines", lines, 2)):
             off = np.sqrt(np.mean((drawn.reshape(frames.shape) - frames) ** 2, axis=1)) / power
+            if not np.mean(off < ROUNDING) > 0.5:
+                continue
+            if smooth is None:
+                smooth = np.sqrt(np.mean((resize(kept.astype(np.float32), size) - frames) ** 2, axis=1)) / power
             bends = np.abs(np.diff(kept, order, axis=1)) > 1e-4 * power[:, None]
             if np.mean((smooth > 1e-3) & (off < np.minimum(0.1 * smooth, ROUNDING)) & (bends.mean(1) > 0.5)) > 0.5:
                 smaller, _ = _images(np.ascontiguousarray(frames[:, ::factor]))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
-from nsynth_core.notes import note_name
+from nsynth_core.notes import midi_to_hz, note_name
 from wavetables.table import FRAME_SIZE, Table
 
 LOW_HZ, OCTAVES, BINS = 55.0, 8, 48  # a rainbowgram's range; bins an octave
@@ -29,7 +29,10 @@ TURN_HZ = 1 / (2 * HOP_SECONDS)  # frequencies this far apart have one colour
 WHEEL = ((0, 114, 178), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
 HARMONICS = 128
 MOST_LINES, MOST_POINTS = 48, 512
+SHEET_LINES, SHEET_POINTS = 16, 128  # of a table on a contact sheet
 PANEL_INCHES = 3.4, 2.9
+CELL_INCHES, HEAD_INCHES = (1.75, 1.5), 0.4
+NAME_LETTERS = 30  # a line on a contact sheet
 DPI = 110
 INK = "#222222"
 
@@ -113,40 +116,73 @@ def table_picture(table: Table) -> Any:
     _dress(side, f"{table.name}: {count} frame{'s' * (count > 1)}{pitch}")
     image = draw_heat_map(map_, table.frames)
     _dress(map_, "level of the harmonics")
+    root = 48.0 if table.root_pitch is None else table.root_pitch
+    scale = map_.secondary_yaxis("right")
+    harmonics = 2 ** np.arange(0, int(np.log2(HARMONICS)) + 1, 2)
+    scale.set_yticks(np.log2(harmonics), [_hz(float(f"{k * midi_to_hz(root):.3g}")) for k in harmonics])
+    scale.set_ylabel(f"Hz at {note_name(root)}", fontsize=8)
+    scale.tick_params(labelsize=7, colors=INK)
     bar = figure.colorbar(image, ax=map_, pad=0.02)
     bar.set_label("dB under the loudest", fontsize=8)
     bar.ax.tick_params(labelsize=7, colors=INK)
     return figure
 
 
-def contact_sheet(tables: Sequence[Table], columns: int = 6) -> Any:
-    """A matplotlib Figure with every table from the side, under its name."""
-    columns = min(columns, len(tables))
-    figure, grid = _figure(-(-len(tables) // columns), columns, scale=0.5)
-    for i, table in enumerate(tables):
-        axes = figure.add_subplot(grid[divmod(i, columns)])
-        draw_waterfall(axes, table.frames, MOST_LINES // 2)
-        axes.set_title(table.name, fontsize=6, color=INK, pad=2)
+def contact_sheet(cells: Sequence[tuple[Table, str]], title: str = "", columns: int = 6) -> Any:
+    """A matplotlib Figure with every table from the side, under its name and a word about it (its category), below a
+    `title`. All in one pair of axes: sixty of their own take ten times as long."""
+    from textwrap import wrap
+
+    columns = min(columns, len(cells))
+    (wide, high), lines = CELL_INCHES, -(-len(cells) // columns)
+    width, height = columns * wide, lines * high + HEAD_INCHES * bool(title)
+    figure = _blank(width, height)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(-height, 0))
+    axes.set_axis_off()
+    _write(axes, 0.1, -0.12, title, 10, ha="left")
+    for i, (table, about) in enumerate(cells):
+        row, column = divmod(i, columns)
+        left, top = column * wide, -row * high - HEAD_INCHES * bool(title)
+        name = wrap(table.name, NAME_LETTERS, max_lines=2, placeholder=" …")
+        _write(axes, left + wide / 2, top - 0.06, "\n".join(name), 6)
+        if i == 0 or about != cells[i - 1][1]:
+            _write(axes, left + wide / 2, top - 0.08 - 0.11 * len(name), about, 5, "#666666")
+        place = left + 0.08, top - high + 0.04, wide - 0.16, high - 0.42
+        axes.add_collection(_waterfall(table.frames, SHEET_LINES, SHEET_POINTS, place))
     return figure
 
 
-def draw_waterfall(axes: Any, frames: Floats, most: int = MOST_LINES) -> None:
+def draw_waterfall(axes: Any, frames: Floats) -> None:
     """Frames (n, 2048) as lines behind one another, the first in front; each hides what lies behind it."""
-    from matplotlib import colormaps
-
-    shown = frames[np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int))]
-    shown = shown[:, :: max(1, FRAME_SIZE // MOST_POINTS)] / max(float(np.abs(frames).max()), 1e-9)
-    count = len(shown)
-    x = np.linspace(0, 1, shown.shape[1])
-    for i in range(count - 1, -1, -1):
-        depth = i / max(count - 1, 1)
-        right, up = 0.35 * depth, 2.2 * depth
-        y = shown[i] + up
-        axes.fill_between(x + right, y, up - 1.2, color="white", linewidth=0, zorder=2 * (count - i))
-        axes.plot(x + right, y, color=colormaps["viridis"](0.85 * depth), linewidth=0.8, zorder=2 * (count - i) + 1)
-    axes.set_xlim(-0.03, 1.03 + 0.35 * (count > 1))
-    axes.set_ylim(-1.15, 1.15 + 2.2 * (count > 1))
+    axes.add_collection(_waterfall(frames, MOST_LINES, MOST_POINTS, (0.0, 0.0, 1.0, 1.0)))
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
     axes.set_axis_off()
+
+
+def _waterfall(frames: Floats, lines: int, points: int, place: tuple[float, float, float, float]) -> Any:
+    """A collection of paths, from the back to the front: of each frame what it hides, then its line. `place` is left,
+    bottom, width, height."""
+    from matplotlib import colormaps
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path
+
+    left, bottom, wide, high = place
+    shown = frames[np.unique(np.linspace(0, len(frames) - 1, lines).round().astype(int))]
+    shown = shown[:, :: FRAME_SIZE // points] / max(float(np.abs(frames).max()), 1e-9)
+    depth = np.linspace(0, 1, len(shown)) if len(shown) > 1 else np.zeros(1)
+    slant, rise = (0.26, 0.48) if len(shown) > 1 else (0.0, 0.0)
+    tall = (1 - rise) / 2
+    across = left + wide * (1 - slant) * np.linspace(0, 1, shown.shape[1])
+    paths = []
+    for wave, back in zip(shown[::-1], depth[::-1], strict=True):
+        low = bottom + high * rise * back
+        line = np.stack([across + wide * slant * back, low + high * tall * (1 + wave)], axis=1)
+        paths += [Path(np.concatenate([line, [(line[-1, 0], low), (line[0, 0], low)]])), Path(line)]
+    fills, inks = np.zeros((2, 2 * len(shown), 4))
+    fills[::2] = 1.0
+    inks[1::2] = colormaps["viridis"](0.85 * depth[::-1])
+    return PathCollection(paths, facecolors=fills, edgecolors=inks, linewidths=0.8)
 
 
 def draw_heat_map(axes: Any, frames: Floats) -> Any:
@@ -166,25 +202,34 @@ def draw_heat_map(axes: Any, frames: Floats) -> Any:
 def png(figure: Any, dpi: int = DPI) -> bytes:
     """The figure as a PNG; nothing in it says when or by what it was made."""
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return data.getvalue()
 
 
-def _figure(lines: int, columns: int, key: bool = False, scale: float = 1.0) -> tuple[Any, Any]:
-    """An empty Figure and its grid; `key` adds a thin line at the bottom. Raises UserError without matplotlib."""
+def _blank(width: float, height: float, layout: Literal["constrained"] | None = None) -> Any:
+    """An empty Figure, inches. Raises UserError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UserError("pictures need matplotlib; install it: pip install 'make-wavetable[plot]'") from error
-    width, height = (scale * inches for inches in PANEL_INCHES)
-    figure = Figure((columns * width, lines * height + 0.6 * key), layout="constrained")
+    return Figure((width, height), layout=layout)
+
+
+def _figure(lines: int, columns: int, key: bool = False) -> tuple[Any, Any]:
+    """An empty Figure and its grid; `key` adds a thin line at the bottom."""
+    width, height = PANEL_INCHES
+    figure = _blank(columns * width, lines * height + 0.6 * key, "constrained")
     heights = [1.0] * lines + [0.05] * key
     return figure, figure.add_gridspec(len(heights), columns, height_ratios=heights)
 
 
 def _dress(axes: Any, title: str) -> None:
-    axes.set_title(title, fontsize=8, color=INK)
+    axes.set_title(title, fontsize=8, color=INK, parse_math=False)
     axes.tick_params(labelsize=7, colors=INK)
+
+
+def _write(axes: Any, x: float, y: float, text: str, size: float, colour: str = INK, ha: str = "center") -> None:
+    axes.text(x, y, text, fontsize=size, color=colour, ha=ha, va="top", parse_math=False)
 
 
 def _hz(hz: float) -> str:

@@ -43,7 +43,7 @@ window.AudioContext = class extends OfflineAudioContext {
 """
 TURN = np.arange(2048) / 2048
 NUMBER = np.arange(1, 1024)
-SCRIPT = '</script><script>window.hacked = 1</script> "<b>\'&amp;'
+SCRIPT = "</script><script>window.hacked = 1</script> \"<b>'&amp;"
 
 
 def table(level: np.ndarray) -> Table:

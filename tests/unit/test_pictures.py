@@ -113,16 +113,26 @@ class TestFigures:
         assert level.argmax(0).tolist() == [0, 2, 39]
         assert level.max() == pytest.approx(0, abs=0.01)
 
+    def test_a_heat_map_has_the_hz_of_its_harmonics(self):
+        figure = pictures.table_picture(table(1, 2, frames=4))
+        scale = figure.axes[1].child_axes[0]
+        assert scale.get_ylabel() == "Hz at C3"
+        assert [label.get_text() for label in scale.get_yticklabels()] == ["131", "523", "2.09 k", "8.37 k"]
+
     @pytest.mark.parametrize(("frames", "lines"), [(1, 1), (7, 7), (256, pictures.MOST_LINES)])
     def test_a_table_from_the_side(self, frames, lines):
         from matplotlib.figure import Figure
 
         axes = Figure().add_subplot()
         pictures.draw_waterfall(axes, table(1, 2, frames=frames).frames)
-        assert len(axes.lines) == lines
-        # the first frame is in front
-        front = max(axes.lines, key=lambda line: line.get_zorder())
-        assert front.get_ydata() == pytest.approx(table(1).frames[0, :: FRAME_SIZE // pictures.MOST_POINTS], abs=1e-6)
+        (drawn,) = axes.collections
+        assert len(drawn.get_paths()) == 2 * lines  # what a frame hides, then its line
+        # the first frame is in front: its line is drawn last
+        front = drawn.get_paths()[-1].vertices
+        wave = table(1).frames[0, :: FRAME_SIZE // pictures.MOST_POINTS]
+        assert np.corrcoef(front[:, 1], wave)[0, 1] == pytest.approx(1, abs=1e-6)
+        assert drawn.get_facecolors()[-1][3] == 0
+        assert drawn.get_facecolors()[-2].tolist() == [1, 1, 1, 1]
 
     def test_same_tables_same_bytes(self):
         made = table(1, 5, frames=9, name="glass & $breath")
@@ -132,9 +142,15 @@ class TestFigures:
         assert b"matplotlib" not in first.lower()
 
     def test_a_contact_sheet_names_every_table(self):
-        names = [f"table_{i}" for i in range(8)]
-        figure = pictures.contact_sheet([table(i + 1, name=name) for i, name in enumerate(names)], columns=3)
-        assert [axes.get_title() for axes in figure.axes] == names
+        names = [f"table_{i} $a$" for i in range(8)] + ["a name of more letters than a line on a sheet of tables has"]
+        cells = [(table(i + 1, name=name), "Keys" if i < 4 else "Pads") for i, name in enumerate(names)]
+        figure = pictures.contact_sheet(cells, "First Light", columns=3)
+        (axes,) = figure.axes
+        written = [text.get_text().replace("\n", " ") for text in axes.texts]
+        assert written[0] == "First Light"
+        assert [text for text in written if text in names] == names
+        assert written.count("Keys") == written.count("Pads") == 1
+        assert len(axes.collections) == len(cells)
         assert pictures.png(figure).startswith(PNG)
 
     def test_silence_can_be_drawn(self):

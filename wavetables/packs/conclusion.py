@@ -23,10 +23,17 @@ from wavetables.table import Table
 SHEET = 60  # tables on a contact sheet
 README, LICENSE, PAGE = TEXTS = "README.txt", "LICENSE", "index.html"
 LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
-WHERE = {
-    "serum": "Documents/Xfer/Serum Presets/Tables; macOS: /Library/Audio/Presets/Xfer Records/Serum Presets/Tables",
-    "vital": "a folder of any name with a folder Wavetables in it, in Documents/Vital (macOS: Music/Vital)",
-    "wt": "Documents/Surge XT/Wavetables",
+WHERE = {  # to copy the content of a format's folder to, below what the pack is called
+    "serum": {
+        "Windows": "Documents/Xfer/Serum Presets/Tables/{}",
+        "macOS": "/Library/Audio/Presets/Xfer Records/Serum Presets/Tables/{}",
+    },
+    "vital": {
+        "Windows": "Documents/Vital/{}/Wavetables",
+        "macOS": "Music/Vital/{}/Wavetables",
+        "Linux": ".local/share/vital/{}/Wavetables",
+    },
+    "wt": {"Everywhere": "Documents/Surge XT/Wavetables/{}"},
 }
 
 
@@ -37,7 +44,11 @@ def sheets(pack: Pack, items: Sequence[Facts], folder: Path) -> dict[str, partia
     tables = [folder / _best(facts) for facts in items]
     groups = [tuple(tables[start : start + SHEET]) for start in range(0, len(tables), SHEET)]
     paths = [plan.sheet_path(number, len(groups)) for number in range(len(groups))]
-    return {path: partial(making.sheet, group, folder / path) for path, group in zip(paths, groups, strict=True)}
+    titles = [
+        _titled(pack) + (f", sheet {k + 1} of {len(groups)}" if len(groups) > 1 else "") for k in range(len(groups))
+    ]
+    jobs = zip(paths, groups, titles, strict=True)
+    return {path: partial(making.sheet, group, folder / path, title) for path, group, title in jobs}
 
 
 def conclude(
@@ -74,19 +85,33 @@ def conclude(
     return manifest
 
 
+def _titled(pack: Pack) -> str:
+    return f"{pack.title} by {pack.author}" if pack.author else pack.title
+
+
 def _readme(pack: Pack, items: Sequence[Facts]) -> str:
+    lines = [_titled(pack), "", *([pack.description, ""] if pack.description else [])]
+    level = (
+        "" if pack.target is None else f", {'every frame' if pack.level == 'frame' else 'all'} at {pack.target:g} LUFS"
+    )
+    lines += [f"{len(items)} wavetables{level}. Open index.html in a browser to play them: it needs no network.", ""]
+    for name in pack.formats:
+        lines.append(f"{plan.folder_of(name)}/  for {registry.FORMATS[name].title}")
+        if name in WHERE:
+            lines.append("    copy what is in it to")
+            lines += [f"    {system + ':':<12}{place.format(pack.title)}" for system, place in WHERE[name].items()]
+    places = {path.split("/")[0] for facts in items for path in facts["files"]}
+    for folder, text in (
+        ("Previews", "every table at C3, its position moving from the first frame to the last"),
+        ("Samples", 'notes of the blends; "at 50" is half way from the first sound to the second'),
+        ("Pictures", "every table, and the sounds it was made of" if "Pictures" in places else "all tables on a sheet"),
+    ):
+        if folder in places or (folder == "Pictures" and pack.pictures != "none"):
+            lines.append(f"{folder}/  {text}")
+    lines += ["", f"Licence: {pack.licence or 'none was stated; ask the author'} (see LICENSE)."]
     by_category = defaultdict(list)
     for facts in items:
         by_category[facts["category"]].append(facts["name"])
-    author = f" by {pack.author}" if pack.author else ""
-    lines = [f"{pack.title}{author}", ""]
-    if pack.description:
-        lines += [pack.description, ""]
-    lines += [f"{len(items)} wavetables. Open index.html in a browser to play them.", ""]
-    for name in pack.formats:
-        place = f": copy what is in it to {WHERE[name]}" if name in WHERE else ""
-        lines.append(f"{plan.folder_of(name)}/ is for {registry.FORMATS[name].title}{place}.")
-    lines += ["", f"Licence: {pack.licence or 'none was stated; ask the author'} (see LICENSE)."]
     for category, names in by_category.items():
         lines += ["", f"{category} ({len(names)})", *(f"  {name}" for name in names)]
     return "\r\n".join([*lines, ""])  # the editor of an old Windows shows it, too

@@ -6,6 +6,8 @@ K-weighting is a sum over harmonics; between two frames a synth crossfades, so t
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,20 +88,25 @@ def _gained(frames: Floats, target: float) -> Floats:
     return np.clip((frames * gain).astype(np.float32), -np.float32(PEAK), np.float32(PEAK))
 
 
-def played(frames: Floats) -> Floats:
+def played(frames: Floats, period: int = PERIOD) -> Floats:
     """The note that is measured, (SECONDS x RATE,) float32, faded in and out over 10 ms: each frame band-limited to
-    PERIOD samples, so that nothing is interpolated and nothing folds back."""
-    cycles = resize(frames, PERIOD)
+    `period` samples, so that nothing is interpolated and nothing folds back."""
+    cycles = resize(frames, period)
     count = int(SECONDS * RATE)
     place = np.arange(count) / count * (len(cycles) - 1)
-    low = np.minimum(place.astype(np.int64), max(len(cycles) - 2, 0))
-    share = (place - low).astype(np.float32)
-    column = np.arange(count) % PERIOD
-    note = cycles[low, column] * (1 - share) + cycles[np.minimum(low + 1, len(cycles) - 1), column] * share
+    begins = [*np.searchsorted(place, np.arange(max(len(cycles) - 1, 1))), count]
+    note = np.empty(count, dtype=np.float32)
+    for k, (start, stop) in enumerate(pairwise(begins)):  # between two frames: nothing is gathered sample by sample
+        share = (place[start:stop] - k).astype(np.float32)
+        first, turns = start % period, -(-(stop - start) // period) + 1
+        left, right = (
+            np.tile(cycles[min(j, len(cycles) - 1)], turns)[first : first + stop - start] for j in (k, k + 1)
+        )
+        note[start:stop] = left * (1 - share) + right * share
     ramp = np.linspace(0, 1, FADE, dtype=np.float32)
     note[:FADE] *= ramp
     note[-FADE:] *= ramp[::-1]
-    return np.asarray(note, dtype=np.float32)
+    return note
 
 
 def _powers(frames: Floats) -> tuple[Doubles, Doubles]:

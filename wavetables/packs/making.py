@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from nsynth_core import audio, blend, cache, embedding
 from nsynth_core.engine import Engine, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.notes import hz_to_midi, note_name
+from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name
 from wavetables import pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text
@@ -29,7 +30,6 @@ from wavetables.shaping import shape
 from wavetables.table import Table
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
-THUMBNAIL, LABEL = 6, 30  # frames of a table on a contact sheet, letters of its name
 SHORT_DB = 0.5  # below the asked loudness
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]
@@ -156,8 +156,15 @@ def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrum
 
 
 def _note(source: Sweep, at: float, engine: Engine) -> audio.Sound:
+    return _mixed(source, _shares(source, at), engine)
+
+
+def _shares(source: Sweep, at: float) -> Sequence[float]:
     x, y = np.subtract(source.end, source.start) * at + source.start
-    weights = blend.corner_weights(float(x), float(y), len(source.corners), source.rule)
+    return list(map(float, blend.corner_weights(float(x), float(y), len(source.corners), source.rule)))
+
+
+def _mixed(source: Sweep, weights: Sequence[float], engine: Engine) -> audio.Sound:
     return blend.blend_note(
         engine, _instruments(source, engine), list(map(float, weights)), pitch=source.pitch, knobs=source.knobs
     )
@@ -196,24 +203,38 @@ def _picture(item: Item, table: Table, engine: Engine | None) -> Any:
 
 
 def _rainbowgrams(item: Item, table: Table, engine: Engine | None) -> Any:
-    """The recording beside the table played; of a sweep, the note at its beginning, half way and at its end."""
+    """The recording beside the table played at its pitch; or the sounds that a sweep goes between, with their blend at
+    the beginning, half way and at the end, as far as those are not one sound alone."""
     source = item.source
     if isinstance(source, Sweep):
         assert engine is not None
-        between = "-".join(corner.name for corner in source.corners)
-        places = {"beginning": 0.0, "half way": 0.5, "end": 1.0}
-        panels = [(f"{between}: {place}", _note(source, at, engine)) for place, at in places.items()]
-        return pictures.rainbowgrams(panels)
-    panels = [("the table, played", audio.Sound(loudness.played(table.frames)[:, None], loudness.RATE))]
+        shares = {place: _shares(source, at) for place, at in (("beginning", 0.0), ("half way", 0.5), ("end", 1.0))}
+        corners = [k for k in range(len(source.corners)) if any(share[k] > 0 for share in shares.values())]
+        panels = [(source.corners[k].name, _mixed(source, np.eye(len(source.corners))[k], engine)) for k in corners]
+        blends = [
+            (f"blend, {place}", _mixed(source, share, engine)) for place, share in shares.items() if max(share) < 1
+        ]
+        panels[1:1] = blends if len(panels) == 2 else []
+        panels += blends if len(corners) != 2 else []
+        return pictures.rainbowgrams(panels, len(panels) if len(panels) < 5 else -(-len(panels) // 2))
+    panels = [("the table, played at its pitch", _at_its_pitch(table))]
     if not registry.is_table(source.path):
         panels.insert(0, (source.path.name, audio.read(source.path)))
     return pictures.rainbowgrams(panels)
 
 
-def sheet(tables: tuple[Path, ...], target: Path) -> str | Failure:
-    """Write a contact sheet of the files `tables`; its path. Nothing is raised."""
+def _at_its_pitch(table: Table) -> audio.Sound:
+    hz = float(midi_to_hz(loudness.REFERENCE_PITCH if table.root_pitch is None else table.root_pitch))
+    period = max(2, round(loudness.RATE / hz))
+    # a whole number of samples, and the rate makes up for what that is off
+    return audio.Sound(loudness.played(table.frames, period)[:, None], round(period * hz))
+
+
+def sheet(tables: tuple[Path, ...], target: Path, title: str) -> str | Failure:
+    """Write a contact sheet of the files `tables` under `title`; its path. Nothing is raised."""
     try:
-        _write(target, pictures.png(pictures.contact_sheet([_thumbnail(path) for path in tables])))
+        cells = [(_thumbnail(path), path.parent.name) for path in tables]
+        _write(target, pictures.png(pictures.contact_sheet(cells, title)))
         return str(target)
     except (UserError, OSError) as error:
         return Failure(target.name, str(error), _is_full(error))
@@ -221,9 +242,9 @@ def sheet(tables: tuple[Path, ...], target: Path) -> str | Failure:
 
 def _thumbnail(path: Path) -> Table:
     """A few frames of the table, so that a sheet of long tables takes little memory."""
-    table = registry.read(path)
-    some = np.unique(np.linspace(0, len(table.frames) - 1, THUMBNAIL).round().astype(np.int64))
-    return Table(table.frames[some], path.stem if len(path.stem) <= LABEL else f"{path.stem[: LABEL - 1]}…")
+    frames = registry.read(path).frames
+    some = np.unique(np.linspace(0, len(frames) - 1, pictures.SHEET_LINES).round().astype(np.int64))
+    return Table(frames[some], path.stem)
 
 
 # ----------------------------------------------------------------------------------------------------------------- odds
