@@ -270,6 +270,7 @@ def test_moving_the_pad_while_a_note_sounds(opened):
     choose(shown, "Grid")
     shown.keyboard.down("a")
     shown.locator("#pad").focus()
+    shown.keyboard.press("Home")
     x = recorded(shown, 0.6, lambda: shown.keyboard.press("End"))
     before, after = (harmonics_db(part, hz(48), 8) for part in (x[9_600:28_800], x[-19_200:]))
     assert before[1] > -7
@@ -300,6 +301,10 @@ def test_midi(opened):
     assert cents(pitch_hz(x), hz(65)) < 0.5
     assert harmonics_db(x, hz(65), 4)[1] < -60  # the square at the table's end
     shown.evaluate("midi(0x80, 64, 0)")
+    assert shown.locator("#piano .on").count() == 0
+    shown.evaluate("midi(0xb0, 64, 127); midi(0x90, 60, 100); midi(0x80, 60, 0)")  # the pedal holds it
+    assert shown.locator("#piano .on").get_attribute("aria-label") == "C4"
+    shown.evaluate("midi(0xb0, 64, 0)")
     assert shown.locator("#piano .on").count() == 0
 
 

@@ -12,7 +12,8 @@ const noteName = (note) => NOTES[note % 12] + (Math.floor(note / 12) - 1);
 const isBlack = (note) => [1, 3, 6, 8, 10].includes(note % 12);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-const state = { index: -1, entry: null, sound: null, x: 0, y: 0, octave: 48, note: 48 };
+// it opens in the middle: a recording begins in its attack, and a blend is what the page is for
+const state = { index: -1, entry: null, sound: null, x: 0.5, y: 0.5, octave: 48, note: 48 };
 const held = new Map(); // who holds a note (a key, a finger, a MIDI key, the hold button) → the note
 
 // ------------------------------------------------------------------------------------------------------------- sound
@@ -361,7 +362,7 @@ function drawHarmonics(context, width, height) {
   }
   context.textAlign = "left";
   for (let harmonic = 1; harmonic <= count; harmonic *= 2) {
-    if (place(harmonic) < width - 24) context.fillText(harmonic, place(harmonic), bottom + 16);
+    if (place(harmonic) < width - 34) context.fillText(harmonic, place(harmonic), bottom + 16);
   }
 }
 
@@ -563,15 +564,24 @@ $("hold").addEventListener("click", () => {
   if (!holding()) releaseAll("hold");
 });
 
-/** What a MIDI keyboard says: notes, pitch bend (two semitones), mod wheel for x, controller 74 (brightness) for y. */
+let pedal = false; // down: notes go on when their keys are let go
+
+/** What a MIDI keyboard says: notes, the pedal, pitch bend (two semitones), mod wheel for x, controller 74 (brightness)
+ * for y. */
 function hear([status, first, second]) {
   const kind = status & 0xf0;
   if (kind === 0x90 && second > 0) press(`midi ${first}`, first, second / 127);
-  else if (kind === 0x80 || kind === 0x90) release(`midi ${first}`);
+  else if (kind === 0x80 || kind === 0x90) {
+    if (pedal && held.has(`midi ${first}`)) held.set(`pedal ${first}`, first);
+    release(`midi ${first}`);
+  } else if (kind === 0xb0 && first === 64) {
+    pedal = second >= 64;
+    if (!pedal) releaseAll("pedal");
+  }
   else if (kind === 0xe0) tell("pitch", ((first + 128 * second - 8192) / 8192) * 2);
   else if (kind === 0xb0 && first === 1) move(second / 127, state.y);
   else if (kind === 0xb0 && first === 74) move(state.x, second / 127);
-  else if (kind === 0xb0 && (first === 120 || first === 123)) releaseAll("midi");
+  else if (kind === 0xb0 && (first === 120 || first === 123)) ["midi", "pedal"].forEach((kind) => releaseAll(kind));
 }
 
 async function connectMidi() {
