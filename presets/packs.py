@@ -183,8 +183,10 @@ def load(path: Path) -> Pack:
         recipe = Recipe.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
         place = error.errors(include_url=False)[0]["loc"]
-        model = _ENTRIES.get(str(place[0]), Recipe) if len(place) > 2 else Recipe
-        raise UserError(f"{path}: {_one_line(error, model)}") from error
+        if len(place) < 2 or place[0] not in _ENTRIES:
+            raise UserError(f"{path}: {_one_line(error, Recipe)}") from error
+        line = _one_line(error, _ENTRIES[str(place[0])]).replace(f"{place[0]}.{place[1]}.", "")
+        raise UserError(f"{path}: [[{place[0]}]] number {int(place[1]) + 1}: {line}") from error
     for entry in recipe.table:
         if entry.name is not None and entry.source.is_dir():
             raise UserError(

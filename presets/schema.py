@@ -213,9 +213,9 @@ def _toml(data: bytes, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not a preset: not UTF-8 text (byte {error.start})") from error
+        raise UserError(f"{file}: not a TOML file: not UTF-8 text (byte {error.start})") from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number of 5000 digits
-        raise UserError(f"{file}: not a preset: {str(error) or 'nested too deeply'}; write it as TOML") from error
+        raise UserError(f"{file}: not a TOML file: {str(error) or 'nested too deeply'}") from error
 
 
 def _corner(text: str, context: Any) -> str | Path:
@@ -227,15 +227,15 @@ def _corner(text: str, context: Any) -> str | Path:
     folder: Path | None = (context or {}).get("folder")
     parts = PurePosixPath(text.replace("\\", "/")).parts
     if text.startswith(("/", "\\", "~")) or ".." in parts:
-        raise ValueError(f"corner {text!r} leaves the preset's folder; put the sound beside the preset file")
+        raise ValueError(f"{text!r} leaves the folder of this file; put the sound beside or below it")
     for part in parts:
         check_name(part)
     if folder is not None and parts and given_pitch(folder.joinpath(*parts))[0].exists():
         return folder.joinpath(*parts)
     if folder is not None and (len(parts) > 1 or "." in text):
-        raise ValueError(f"corner {text!r}: no such sound beside the preset")
+        raise ValueError(f"{text!r}: no such sound beside this file")
     hint = did_you_mean(text, known) or "'make-wavetable presets' lists them"
-    raise ValueError(f"corner {text!r}: no instrument has that name; {hint}")
+    raise ValueError(f"{text!r}: no instrument has that name; {hint}")
 
 
 def _pitches(value: object) -> tuple[float, ...]:

@@ -488,14 +488,14 @@ def test_a_pack_is_not_made_within_its_own_recordings(place, capsys):
     [
         ('title = "x"', "holds no [[table]], [[sweep]] or [[grid]]"),
         ('title = "x"\n[[table]]\nsource = "nowhere.wav"', "no such sound beside"),
-        ('title = "x"\n[[table]]\nsource = "../up.wav"', "leaves the preset's folder"),
-        ('title = "x"\n[[table]]\nsource = "/etc/passwd"', "leaves the preset's folder"),
+        ('title = "x"\n[[table]]\nsource = "../up.wav"', "leaves the folder of this file"),
+        ('title = "x"\n[[table]]\nsource = "/etc/passwd"', "leaves the folder of this file"),
         ('title = "../x"\n[[table]]\nsource = "sounds"', "no name that every file system takes"),
         ('title = "x"\n[[table]]\nsource = "sounds"\ncategory = "a/b"', "no name that every file system takes"),
         ('title = "x"\n[[table]]\nsource = "sounds/reeds/oboe.wav"\nname = "nul"', "no name that every file system"),
         ('title = "x"\n[[table]]\nsource = "sounds"\nname = "All"', "leave out name"),
         ('title = "x"\n[[table]]\nsource = "flute"', "a built-in instrument"),
-        ('title = "x"\n[[table]]\nsource = "sounds"\nspeed = 3', "unknown key 'table.0.speed'"),
+        ('title = "x"\n[[table]]\nsource = "sounds"\nspeed = 3', "[[table]] number 1: unknown key 'speed'"),
         ('title = "x"\nlouder = 3\n[[table]]\nsource = "sounds"', "unknown key 'louder'; did you mean loudness?"),
         ('title = "x"\nloudness = 3\n[[table]]\nsource = "sounds"', "loudness = 3; legal: LUFS, -40..-6"),
         ('title = "x"\nformats = ["cycles"]\n[[table]]\nsource = "sounds"', "no format is named 'cycles'"),
@@ -507,7 +507,7 @@ def test_a_pack_is_not_made_within_its_own_recordings(place, capsys):
         ('title = "x"\n[[sweep]]\nsounds = ["flute", "choir"]\nstart = [0, 2]', "legal: [x, y] of the first frame"),
         ('title = "x"\n[[sweep]]\nsounds = ["flute", "choir"]\npitches = ["H3"]', "'H3' is not a pitch"),
         ('title = "x"\n[[grid]]\npreset = "gird5"', "no preset is named 'gird5'; did you mean grid5?"),
-        ("title = ", "not a preset"),
+        ("title = ", "not a TOML file"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_line(place, capsys, text, said):

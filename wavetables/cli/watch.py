@@ -66,7 +66,8 @@ def watch(
                 for kind, file in zip(kinds, files, strict=True):
                     registry.write(file, table, force, kind)
             except UserError as error:
-                print(f"make-wavetable: error: {error}", file=sys.stderr, flush=True)
+                why = str(error).removesuffix(", or use --unpitched")  # which a watch has not
+                print(f"make-wavetable: error: {why}", file=sys.stderr, flush=True)
                 continue
             made += 1
             say(

@@ -50,7 +50,7 @@ def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
     try:
         return _make(pack, item, folder)
     except UserError as error:
-        return Failure(item.name, str(error), _is_full(error))
+        return Failure(item.name, _in_a_recipe(item, str(error)), _is_full(error))
     except MemoryError:
         return Failure(item.name, f"{_sources(item)}: not enough memory; use fewer --workers or a shorter sound")
     except Exception as error:
@@ -256,6 +256,12 @@ def _odd(pack: Pack, table: Table, level: float) -> list[str]:
     if sure and float(sure.group(1)) < SURE:
         found.append(f"pitch uncertain ({table.provenance['pitch']}); listen, or give it")
     return found
+
+
+def _in_a_recipe(item: Item, why: str) -> str:
+    """What is wrong with a sound, where its pitch is given with an option: here with "@" in the recipe."""
+    blamed = next((path.name for path in item.source.files if path.name in why), "SOUND.wav")
+    return re.sub(r"e\.g\. --pitch ([A-G][^,\s]*)(, or use --unpitched)?", lambda found: f'in a recipe: "{blamed}@{found[1]}"', why)
 
 
 def _sources(item: Item) -> str:
