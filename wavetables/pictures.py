@@ -182,7 +182,7 @@ def _waterfall(frames: Floats, lines: int, points: int, place: tuple[float, floa
     fills, inks = np.zeros((2, 2 * len(shown), 4))
     fills[::2] = 1.0
     inks[1::2] = colormaps["viridis"](0.85 * depth[::-1])
-    return PathCollection(paths, facecolors=fills, edgecolors=inks, linewidths=0.8)
+    return PathCollection(paths, facecolors=fills, edgecolors=inks, linewidths=0.8, joinstyle="bevel")
 
 
 def draw_heat_map(axes: Any, frames: Floats) -> Any:

@@ -6,8 +6,6 @@ K-weighting is a sum over harmonics; between two frames a synth crossfades, so t
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,8 +44,12 @@ def k_weighting(hz: Doubles) -> Doubles:
 
 def loudness(frames: Floats) -> float:
     """LUFS (integrated, gated, one channel) of a table (n, 2048) played as above; SILENT at least."""
-    power, shared = _powers(frames)
-    if len(frames) == 1:
+    return _integrated(*_powers(frames))
+
+
+def _integrated(power: Doubles, shared: Doubles) -> float:
+    """The gated loudness of what `_powers` gives."""
+    if len(power) == 1:
         return _lufs(float(power[0]))
     left, right = power[:-1], power[1:]
     whole = np.concatenate([[0.0], np.cumsum((left + shared + right) / 3)])
@@ -75,13 +77,14 @@ def levelled(frames: Floats, target: float | None, how: str = "table") -> Floats
 
 
 def _gained(frames: Floats, target: float) -> Floats:
-    now, peak = loudness(frames), float(np.abs(frames).max())
+    power, shared = _powers(frames)
+    now, peak = _integrated(power, shared), float(np.abs(frames).max())
     if now <= SILENT or peak == 0.0:
         return frames
     gain = 1.0
     for _ in range(PASSES):
         gain *= 10 ** ((target - now) / 20)
-        now = loudness((frames * gain).astype(np.float32))
+        now = _integrated(power * gain**2, shared * gain**2)
         if abs(now - target) < 0.005:
             break
     gain = min(gain, PEAK / peak)
@@ -93,26 +96,32 @@ def played(frames: Floats, period: int = PERIOD) -> Floats:
     `period` samples, so that nothing is interpolated and nothing folds back."""
     cycles = resize(frames, period)
     count = int(SECONDS * RATE)
-    place = np.arange(count) / count * (len(cycles) - 1)
-    begins = [*np.searchsorted(place, np.arange(max(len(cycles) - 1, 1))), count]
-    note = np.empty(count, dtype=np.float32)
-    for k, (start, stop) in enumerate(pairwise(begins)):  # between two frames: nothing is gathered sample by sample
-        share = (place[start:stop] - k).astype(np.float32)
-        first, turns = start % period, -(-(stop - start) // period) + 1
-        left, right = (
-            np.tile(cycles[min(j, len(cycles) - 1)], turns)[first : first + stop - start] for j in (k, k + 1)
-        )
-        note[start:stop] = left * (1 - share) + right * share
+    turns = -(-count // period)
+    place = (np.arange(turns * period) / count * (len(cycles) - 1)).reshape(turns, period)
+    low = np.minimum(place[:, 0].astype(np.int64), max(len(cycles) - 2, 0))
+    note = _between(cycles, low, place)
+    passed = 1  # frames that a turn goes past
+    while len(late := np.flatnonzero((place[:, -1] >= low + passed) & (low + passed < len(cycles) - 1))):
+        here, at = low[late] + passed, place[late]
+        note[late] = np.where(at < here[:, None], note[late], _between(cycles, here, at))
+        passed += 1
+    note = note.reshape(-1)[:count]
     ramp = np.linspace(0, 1, FADE, dtype=np.float32)
     note[:FADE] *= ramp
     note[-FADE:] *= ramp[::-1]
     return note
 
 
+def _between(cycles: Floats, low: NDArray[np.int64], place: Doubles) -> Floats:
+    """Rows of samples at `place` (m, period) between cycles `low` (m,) and the next."""
+    share = (place - low[:, None]).astype(np.float32)
+    return np.asarray(cycles[low] * (1 - share) + cycles[np.minimum(low + 1, len(cycles) - 1)] * share)
+
+
 def _powers(frames: Floats) -> tuple[Doubles, Doubles]:
     """(n,) K-weighted mean squares of the frames, (n - 1,) what neighbours share."""
     top = PERIOD // 2 + PERIOD % 2  # harmonics below the Nyquist frequency
-    spectra = np.fft.rfft(frames.astype(np.float64))[:, 1:top] / (frames.shape[1] / 2)
+    spectra = np.fft.rfft(frames)[:, 1:top].astype(np.complex128) / (frames.shape[1] / 2)
     weight = k_weighting(np.arange(1.0, top) * F0) / 2
     shared = (spectra[:-1] * spectra[1:].conj()).real @ weight
     return np.asarray((np.abs(spectra) ** 2) @ weight), np.asarray(shared)

@@ -261,7 +261,11 @@ def _odd(pack: Pack, table: Table, level: float) -> list[str]:
 def _in_a_recipe(item: Item, why: str) -> str:
     """What is wrong with a sound, where its pitch is given with an option: here with "@" in the recipe."""
     blamed = next((path.name for path in item.source.files if path.name in why), "SOUND.wav")
-    return re.sub(r"e\.g\. --pitch ([A-G][^,\s]*)(, or use --unpitched)?", lambda found: f'in a recipe: "{blamed}@{found[1]}"', why)
+    return re.sub(
+        r"e\.g\. --pitch ([A-G][^,\s]*)(, or use --unpitched)?",
+        lambda found: f'in a recipe: "{blamed}@{found[1]}"',
+        why,
+    )
 
 
 def _sources(item: Item) -> str:
