@@ -16,8 +16,9 @@ import pytest
 import soundfile
 
 import presets.packs
-from nsynth_core import cache
+from nsynth_core import audio, cache
 from nsynth_core.errors import UserError
+from wavetables import pictures
 from wavetables.cli import main
 from wavetables.formats import registry
 from wavetables.packs import archive, journal, loudness, making, run
@@ -183,7 +184,14 @@ def test_a_grid_becomes_a_table_for_each_row_and_pitch_and_notes_if_asked(place)
     assert len(names) == 6
     note = soundfile.info("out/Samples/Mine/Flute-Choir C2 at 50.wav")
     assert (note.channels, note.samplerate) == (2, 48_000)
-    assert len(list(Path("out/Samples/Mine").iterdir())) == 30
+    notes = list(Path("out/Samples/Mine").iterdir())
+    assert len(notes) == 30
+    told = manifest()["odd"]
+    for path in notes:
+        name, at = path.stem.split(" at ")
+        if f"its note at {at} is" not in " ".join(told.get(name, [])):  # what a peak keeps down is told
+            assert loudness.of_note(audio.read(path)) == pytest.approx(-18, abs=0.55)
+    assert len(told) < 4
 
 
 def test_one_preset_twice_makes_two_pads(place):
@@ -217,6 +225,38 @@ def test_pictures_of_every_table_and_its_sounds(place):
     assert found == {"_Contact Sheet.png", *(f"{below}{name}.png" for below in ("", "Rainbowgrams/") for name in names)}
     for path in Path("out/Pictures").rglob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_rainbowgrams_show_the_sounds_beside_their_blend(place, monkeypatch):
+    shown = []
+    blank = pictures.contact_sheet([(registry.read("sounds/reeds/oboe.wav"), "")])
+    monkeypatch.setattr(
+        pictures, "rainbowgrams", lambda panels, *rest: shown.append([title for title, _ in panels]) or blank
+    )
+    recipe("""
+        title = "Seen"
+        pictures = "all"
+        previews = false
+        frames = 2
+        [[table]]
+        source = "sounds/reeds/oboe.wav"
+        [[sweep]]
+        sounds = ["flute", "choir"]
+        [[sweep]]
+        sounds = ["flute", "choir"]
+        start = [0.25, 0.0]
+        name = "Late"
+        [[sweep]]
+        sounds = ["flute", "choir", "celesta", "clarinet"]
+        end = [1.0, 1.0]
+    """)
+    pack("recipe.toml -o out")
+    assert shown == [
+        ["the table, played at its pitch"],
+        ["Flute", "blend, half way", "Choir"],
+        ["Flute", "blend, beginning", "blend, half way", "Choir"],
+        ["Flute", "Choir", "Celesta", "Clarinet", "blend, half way"],
+    ]
 
 
 def test_large_packs_have_several_sheets(place, monkeypatch):

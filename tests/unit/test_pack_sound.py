@@ -6,6 +6,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
+from nsynth_core.audio import Sound
 from wavetables.packs import loudness, spectra
 from wavetables.shaping import PEAK
 
@@ -39,6 +40,24 @@ def test_loudness_is_that_of_an_independent_meter(name):
     """The meter hears the rendered note; the fades of 10 ms are in it, too."""
     heard = pyloudnorm.Meter(loudness.RATE).integrated_loudness(loudness.played(TABLES[name]).astype(np.float64))
     assert loudness.loudness(TABLES[name]) == pytest.approx(heard, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_note_is_measured_and_levelled_as_an_independent_meter_hears_it(rate, channels):
+    seconds = np.arange(2 * rate) / rate
+    partials = sum(np.sin(2 * np.pi * 220 * k * seconds + k * k) / k for k in range(1, 40))
+    fade = np.exp(-4 * seconds)  # its end is gated
+    note = Sound(np.float32(0.2 * fade * partials)[:, None] * np.float32([1.0, 0.3])[:channels], rate)
+    meter = pyloudnorm.Meter(rate)
+    assert loudness.of_note(note) == pytest.approx(meter.integrated_loudness(note.samples.astype(float)), abs=0.1)
+    levelled = loudness.levelled_note(note, -24.0)
+    assert meter.integrated_loudness(levelled.samples.astype(float)) == pytest.approx(-24.0, abs=0.1)
+    assert np.abs(loudness.levelled_note(note, -6.0).samples).max() <= np.float32(PEAK)
+    assert loudness.levelled_note(note, None) is note
+    silent = Sound(np.zeros((100, channels), np.float32), rate)
+    assert loudness.of_note(silent) == loudness.SILENT
+    assert loudness.levelled_note(silent, -18.0) is silent
 
 
 def test_the_k_weighting_is_the_standards():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nsynth_core.audio import Floats
+from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.notes import midi_to_hz
 from wavetables.formats.common import resize
 from wavetables.shaping import PEAK
@@ -61,6 +61,34 @@ def _integrated(power: Doubles, shared: Doubles) -> float:
     inside = left[at] * (t - t**2 + t**3 / 3) + shared[at] * (t**2 - 2 * t**3 / 3) + right[at] * t**3 / 3
     early, late = whole[at] + inside
     blocks = (late - early) / (BLOCK / SECONDS * len(left))
+    return _gated(blocks)
+
+
+def of_note(sound: Sound) -> float:
+    """LUFS (integrated, gated, all channels) of a sound of any rate; SILENT at least. What is shorter than a block of
+    the standard is followed by silence."""
+    from scipy.signal import lfilter  # a third of a second to import
+
+    samples = resample(sound, RATE).samples.astype(np.float64)
+    for b, a in STAGES:
+        samples = lfilter(b, a, samples, axis=0)
+    length, step = round(BLOCK * RATE), round(STEP * RATE)
+    power = np.pad((samples**2).sum(1), (0, max(0, length - len(samples))))
+    whole = np.concatenate([[0.0], np.cumsum(power)])
+    start = np.arange(0, len(power) - length + 1, step)
+    return _gated((whole[start + length] - whole[start]) / length)
+
+
+def levelled_note(sound: Sound, target: float | None) -> Sound:
+    """`sound` at `target` LUFS, its peak at -0.1 dBFS at most. None keeps the level."""
+    now, peak = of_note(sound), float(np.abs(sound.samples).max(initial=0.0))
+    if target is None or now <= SILENT:
+        return sound
+    gain = min(10 ** ((target - now) / 20), PEAK / peak)
+    return Sound(np.clip((sound.samples * gain).astype(np.float32), -PEAK, PEAK), sound.rate)
+
+
+def _gated(blocks: Doubles) -> float:
     heard = blocks[blocks > 10 ** ((ABSOLUTE_GATE + 0.691) / 10)]
     if not len(heard):
         return SILENT

@@ -76,10 +76,13 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     if pack.previews:
         files.append(plan.preview_path(item))
         _write(folder / files[-1], _encoded(loudness.played(frames), loudness.RATE, "FLAC", "PCM_16"))
+    odd = []
     for at, path in plan.sample_paths(pack, item).items():
         assert isinstance(item.source, Sweep)
         assert engine is not None
-        note = _note(item.source, at, engine)
+        note = loudness.levelled_note(_note(item.source, at, engine), pack.target)
+        if pack.target is not None and (heard := loudness.of_note(note)) < pack.target - SHORT_DB:
+            odd.append(f"its note at {100 * at:g} is {_short(pack.target - heard)}")
         _write(folder / path, _encoded(note.samples, note.rate, "WAV", "PCM_24"))
         files.append(path)
     for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
@@ -95,7 +98,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
         "sources": hashes,
         "tables": paths,
         "files": {path: cache.sha256(folder / path) for path in files},
-        "odd": [*_odd(pack, made, level), *inspect(folder / files[0]).problems],
+        "odd": [*_odd(pack, made, level), *odd, *inspect(folder / files[0]).problems],
         "spectrum": spectra.fingerprint(frames),
     }
 
@@ -251,11 +254,15 @@ def _thumbnail(path: Path) -> Table:
 def _odd(pack: Pack, table: Table, level: float) -> list[str]:
     found = []
     if pack.target is not None and pack.level == "table" and level < pack.target - SHORT_DB:
-        found.append(f"{pack.target - level:.1f} dB quieter than the pack: its peak is at full scale")
+        found.append(_short(pack.target - level))
     sure = re.search(r"confidence (\d\.\d+)", table.provenance.get("pitch", ""))
     if sure and float(sure.group(1)) < SURE:
         found.append(f"pitch uncertain ({table.provenance['pitch']}); listen, or give it")
     return found
+
+
+def _short(decibels: float) -> str:
+    return f"{decibels:.1f} dB quieter than the pack: its peak is at full scale"
 
 
 def _in_a_recipe(item: Item, why: str) -> str:
