@@ -372,7 +372,7 @@ function fillList() {
   let category = null;
   pack.entries.forEach((entry, index) => {
     if (entry.category && entry.category !== category) {
-      $("list").append(Object.assign(document.createElement("h3"), { textContent: entry.category }));
+      $("list").append(Object.assign(document.createElement("h3"), { textContent: entry.category, ariaLevel: 2 }));
     }
     category = entry.category;
     const item = Object.assign(document.createElement("button"), { type: "button", title: entry.name });
@@ -484,7 +484,8 @@ function fillPiano() {
     if (isBlack(note)) key.className = "black";
     else white += 1;
     const letter = letters.get(KEYS[note - state.octave]) ?? "";
-    key.append(Object.assign(document.createElement("b"), { textContent: matchMedia("(hover: hover)").matches ? letter : "" }));
+    const hint = matchMedia("(hover: hover)").matches ? letter : "";
+    key.append(Object.assign(document.createElement("b"), { textContent: hint, ariaHidden: true }));
     if (note % 12 === 0) key.append(noteName(note));
     keys.push(key);
   }
