@@ -34,6 +34,7 @@ WHERE = {  # to copy the content of a format's folder to, below what the pack is
         "Linux": ".local/share/vital/{}/Wavetables",
     },
     "wt": {"Everywhere": "Documents/Surge XT/Wavetables/{}"},
+    "wt16": {"Everywhere": "Documents/Surge XT/Wavetables/{}"},
 }
 
 
@@ -94,7 +95,8 @@ def _readme(pack: Pack, items: Sequence[Facts]) -> str:
     level = (
         "" if pack.target is None else f", {'every frame' if pack.level == 'frame' else 'all'} at {pack.target:g} LUFS"
     )
-    lines += [f"{len(items)} wavetables{level}. Open index.html in a browser to play them: it needs no network.", ""]
+    count = f"{len(items)} wavetable{'' if len(items) == 1 else 's'}"
+    lines += [f"{count}{level}. Open index.html in a browser to play: it needs no network.", ""]
     for name in pack.formats:
         lines.append(f"{plan.folder_of(name)}/  for {registry.FORMATS[name].title}")
         if name in WHERE:
