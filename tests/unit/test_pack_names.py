@@ -22,6 +22,8 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
         ("soft_flute_C3", "Soft Flute C3"),
         ("bass_electronic_018-036-127", "Bass Electronic 018 C2"),
         ("saw-pad", "Saw Pad"),
+        ("strings and voices", "Strings and Voices"),
+        ("of_a_kind", "Of a Kind"),
         ("AKWF_0001", "AKWF 0001"),
         ("McCoy Tyner Eb2", "McCoy Tyner D#2"),
         ("  spaced   out ", "Spaced Out"),

@@ -17,6 +17,7 @@ BYTES = 200  # of UTF-8; file systems take 255, temporary names need some
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 UNTITLED = "Untitled"
+SMALL = {"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"}  # inside a title
 
 
 def safe(text: str) -> str:
@@ -63,7 +64,8 @@ def _words(stem: str) -> str:
     words = " ".join(stem.replace("_", " ").split())
     if words == words.lower():
         words = re.sub(r"(?<=\w)-(?=\w)", " ", words)
-        words = " ".join(word[:1].upper() + word[1:] for word in words.split())
+        parts = enumerate(words.split())
+        words = " ".join(word if k and word in SMALL else word[:1].upper() + word[1:] for k, word in parts)
     return words
 
 
