@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +36,11 @@ CELL_INCHES, HEAD_INCHES = (1.75, 1.5), 0.4
 NAME_LETTERS = 30  # a line on a contact sheet
 DPI = 110
 INK = "#222222"
+# of names in other scripts: what Windows, macOS and Linux come with, after matplotlib's own
+FONTS = (
+    *("DejaVu Sans", "Hiragino Sans", "Yu Gothic", "Apple SD Gothic Neo", "Malgun Gothic", "PingFang SC"),
+    *("Microsoft YaHei", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Arial Unicode MS"),
+)
 
 Doubles = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -224,12 +230,21 @@ def _figure(lines: int, columns: int, key: bool = False) -> tuple[Any, Any]:
 
 
 def _dress(axes: Any, title: str) -> None:
-    axes.set_title(title, fontsize=8, color=INK, parse_math=False)
+    axes.set_title(title, fontsize=8, color=INK, parse_math=False, family=_fonts())
     axes.tick_params(labelsize=7, colors=INK)
 
 
 def _write(axes: Any, x: float, y: float, text: str, size: float, colour: str = INK, ha: str = "center") -> None:
-    axes.text(x, y, text, fontsize=size, color=colour, ha=ha, va="top", parse_math=False)
+    axes.text(x, y, text, fontsize=size, color=colour, ha=ha, va="top", parse_math=False, family=_fonts())
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> list[str]:
+    """Those of FONTS that are installed: matplotlib complains about others."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return [font for font in FONTS if font in installed]
 
 
 def _hz(hz: float) -> str:
