@@ -308,6 +308,19 @@ def test_json_is_a_line_for_each_table_and_one_at_the_end(place, capsys):
     assert lines[-1]["output"] == ["out"]
 
 
+def test_json_has_its_last_line_where_nothing_could_be_made(place, capsys):
+    (place / "noise").mkdir()
+    soundfile.write("noise/hiss.wav", 0.1 * np.random.default_rng(1).standard_normal(RATE // 2), RATE)
+    pack("noise -o out --json", code=1)
+    out, err = capsys.readouterr()
+    failed, last = map(json.loads, out.splitlines())
+    assert failed["error"] == last["failed"][0]["why"]
+    assert (last["output"], last["made"]) == ([], 0)
+    assert 'in a recipe: "hiss.wav@C3"' in err
+    assert "--pitch" not in err
+    assert not Path("out").exists()
+
+
 def test_the_archive_has_the_same_bytes_each_time(place):
     pack("recipe.toml -o out --zip")
     first = Path("out.zip").read_bytes()

@@ -131,24 +131,26 @@ def _line(result: Facts | Failure) -> dict[str, Any]:
 
 def _concluded(results: list[Path], made: Made, quiet: bool, as_json: bool) -> int:
     """The summary; the exit code."""
-    failed = len(made.failures)
-    if made.manifest is None:
-        return FAILED
-    for name, lines in made.manifest["odd"].items():
+    lost = [{"name": failure.name, "why": failure.why} for failure in made.failures]
+    nothing: Facts = {"items": [], "odd": {}, "near_duplicates": [], "failed": lost}
+    data = nothing if made.manifest is None else made.manifest
+    for name, lines in data["odd"].items():
         for line in lines:
             say(f"odd: {name}: {line}", quiet)
-    for pair in made.manifest["near_duplicates"]:
+    for pair in data["near_duplicates"]:
         say(f"alike: {' and '.join(pair['tables'])} ({pair['distance_db']} dB apart); keep one", quiet)
-    items = len(made.manifest["items"])
+    items = len(data["items"])
     there = f", {made.kept} of them there already" if made.kept else ""
-    bad = f", {failed} failed" if failed else ""
-    odd = f", {len(made.manifest['odd'])} with something odd" if made.manifest["odd"] else ""
-    say(f"{results[0]}: {count(items, 'table')}{there}{odd}{bad}", quiet)
+    odd = f", {len(data['odd'])} with something odd" if data["odd"] else ""
+    alike = f", {count(len(data['near_duplicates']), 'pair')} alike" if data["near_duplicates"] else ""
+    bad = f", {len(lost)} failed" if lost else ""
+    say(f"{results[0]}: {count(items, 'table')}{there}{odd}{alike}{bad}", quiet)
+    output = [] if made.manifest is None else results
     if as_json:
-        facts = {"output": [str(path) for path in results], "made": items - made.kept, "kept": made.kept}
-        rest = {name: made.manifest[name] for name in ("near_duplicates", "odd", "failed")}
+        facts = {"output": [str(path) for path in output], "made": items - made.kept, "kept": made.kept}
+        rest = {name: data[name] for name in ("near_duplicates", "odd", "failed")}
         print(json.dumps({**facts, **rest}, ensure_ascii=False))
     else:
-        for path in results:
+        for path in output:
             print(path)
-    return SOME_FAILED if failed else DONE
+    return FAILED if made.manifest is None else SOME_FAILED if lost else DONE

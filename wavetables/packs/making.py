@@ -212,13 +212,15 @@ def _rainbowgrams(item: Item, table: Table, engine: Engine | None) -> Any:
     if isinstance(source, Sweep):
         assert engine is not None
         shares = {place: _shares(source, at) for place, at in (("beginning", 0.0), ("half way", 0.5), ("end", 1.0))}
-        corners = [k for k in range(len(source.corners)) if any(share[k] > 0 for share in shares.values())]
-        panels = [(source.corners[k].name, _mixed(source, np.eye(len(source.corners))[k], engine)) for k in corners]
+        sounds = [
+            (corner.name, _mixed(source, alone, engine))
+            for k, (corner, alone) in enumerate(zip(source.corners, np.eye(len(source.corners)).tolist(), strict=True))
+            if any(share[k] > 0 for share in shares.values())
+        ]
         blends = [
             (f"blend, {place}", _mixed(source, share, engine)) for place, share in shares.items() if max(share) < 1
         ]
-        panels[1:1] = blends if len(panels) == 2 else []
-        panels += blends if len(corners) != 2 else []
+        panels = [sounds[0], *blends, sounds[1]] if len(sounds) == 2 else [*sounds, *blends]
         return pictures.rainbowgrams(panels, len(panels) if len(panels) < 5 else -(-len(panels) // 2))
     panels = [("the table, played at its pitch", _at_its_pitch(table))]
     if not registry.is_table(source.path):
