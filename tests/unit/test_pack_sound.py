@@ -7,6 +7,7 @@ import pyloudnorm
 import pytest
 
 from nsynth_core.audio import Sound
+from wavetables.formats.common import resize
 from wavetables.packs import loudness, spectra
 from wavetables.shaping import PEAK
 
@@ -40,6 +41,19 @@ def test_loudness_is_that_of_an_independent_meter(name):
     """The meter hears the rendered note; the fades of 10 ms are in it, too."""
     heard = pyloudnorm.Meter(loudness.RATE).integrated_loudness(loudness.played(TABLES[name]).astype(np.float64))
     assert loudness.loudness(TABLES[name]) == pytest.approx(heard, abs=0.1)
+
+
+@pytest.mark.parametrize(("frames", "period"), [(1, 100), (2, 367), (256, 367), (256, 1746), (9, 23)])
+def test_a_table_is_played_as_a_synth_crossfades_its_frames(frames, period):
+    rng = np.random.default_rng(frames)
+    cycles = rng.uniform(-0.5, 0.5, (frames, 2048)).astype(np.float32)
+    note = loudness.played(cycles, period)
+    short = resize(cycles, period).astype(np.float64)
+    for sample in rng.integers(loudness.FADE, len(note) - loudness.FADE, 500):
+        place = sample / len(note) * (frames - 1)
+        low, share = int(place), place % 1
+        ends = short[low, sample % period], short[min(low + 1, frames - 1), sample % period]
+        assert note[sample] == pytest.approx(ends[0] * (1 - share) + ends[1] * share, abs=1e-6)
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
