@@ -499,7 +499,7 @@ def test_a_bug_in_one_table_does_not_stop_the_others(place, monkeypatch, capsys)
     assert "oboe.wav: ZeroDivisionError: by nought; this is a bug" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("full", ["Oboe.vitaltable", "Oboe.flac", "Oboe.wav", "Soft Horn A2.wt"])
+@pytest.mark.parametrize("full", ["Oboe.vitaltable", "Oboe.flac", "Oboe.wav", "Soft Horn A2.wt", "index.html"])
 def test_a_full_disk_is_said_and_leaves_no_half_file(place, monkeypatch, capsys, full):
     pack("recipe.toml -o whole")
     real = os.replace

@@ -50,11 +50,11 @@ def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
     try:
         return _make(pack, item, folder)
     except UserError as error:
-        return Failure(item.name, _in_a_recipe(item, str(error)), _is_full(error))
+        return Failure(item.name, _in_a_recipe(item, str(error)), is_full(error))
     except MemoryError:
         return Failure(item.name, f"{_sources(item)}: not enough memory; use fewer --workers or a shorter sound")
     except Exception as error:
-        if _is_full(error):
+        if is_full(error):
             return Failure(item.name, f"cannot write {item.name}: {error}", True)
         return Failure(item.name, f"{_sources(item)}: {type(error).__name__}: {error}; this is a bug, please report it")
 
@@ -242,7 +242,7 @@ def sheet(tables: tuple[Path, ...], target: Path, title: str) -> str | Failure:
         _write(target, pictures.png(pictures.contact_sheet(cells, title)))
         return str(target)
     except (UserError, OSError) as error:
-        return Failure(target.name, str(error), _is_full(error))
+        return Failure(target.name, str(error), is_full(error))
 
 
 def _thumbnail(path: Path) -> Table:
@@ -281,7 +281,7 @@ def _sources(item: Item) -> str:
     return ", ".join(path.name for path in item.source.files) or item.name
 
 
-def _is_full(error: BaseException | None) -> bool:
+def is_full(error: BaseException | None) -> bool:
     """True when the disk has no room left, however the error was wrapped."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:

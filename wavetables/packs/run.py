@@ -15,7 +15,7 @@ from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal
-from wavetables.packs.making import Failure, make
+from wavetables.packs.making import Failure, is_full, make
 from wavetables.packs.plan import Item, Pack, Sweep
 from wavetables.packs.workers import AGAIN, results
 
@@ -79,7 +79,10 @@ def build(
         for drawn in results(list(sheets.values()), place, workers, cluster):
             if isinstance(drawn, Failure):
                 raise UserError(_bearable(drawn).why)
-        manifest = conclusion.conclude(pack, made, failures, list(sheets), folder, _plan_key(pack, keys))
+        try:
+            manifest = conclusion.conclude(pack, made, failures, list(sheets), folder, _plan_key(pack, keys))
+        except UserError as error:
+            raise UserError(_bearable(Failure(pack.title, str(error), is_full(error))).why) from error
     cache.prune()
     return Made(manifest, tuple(failures), before)
 
