@@ -37,7 +37,8 @@ class Instrument:
     """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
 
     `moving`: a recording whose own pitch contour is worth keeping, and `sound` itself. `said`: what was found out about
-    it, line by line. `recording(i)`, where there are recordings, is the one at `pitches[i]`.
+    it, line by line. `recording(i)`, where there are recordings, is the one at `pitches[i]`. `codes` (frames, latent)
+    are NSynth's encoding of a sound that is not there itself: then `load` raises.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Instrument:
     said: tuple[str, ...] = ()
     sound: Sound | None = None
     recording: Callable[[int], Sound] | None = None
+    codes: Floats | None = None
 
     def at(self, pitch: float) -> Embedding:
         """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by how near they are.

@@ -30,7 +30,8 @@ class Engine(Protocol):
 
 @lru_cache(maxsize=len(ENGINES))
 def load_engine(name: str) -> Engine:
-    """The engine called `name`, one of ENGINES. Raises UsageError for another name."""
+    """The engine called `name`, one of ENGINES. Raises UsageError for another name, and for NSynth, which codes sound
+    and not features and is an engine of its own kind (nsynth_core.wavenet.engine)."""
     if name == "harmonic":
         from nsynth_core.harmonic.engine import HarmonicEngine
 
@@ -39,4 +40,6 @@ def load_engine(name: str) -> Engine:
         from nsynth_core.classical import ClassicalEngine
 
         return ClassicalEngine(name)
+    if name == "nsynth":
+        raise UsageError("the nsynth engine needs a checkpoint: nsynth_core.wavenet.options.Options(checkpoint).load()")
     raise UsageError(f"no engine is called '{name}'; choose one of {', '.join(ENGINES)}")

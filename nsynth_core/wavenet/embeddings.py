@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from nsynth_core.audio import Floats
+from nsynth_core.blend import Instrument
+from nsynth_core.embedding import Embedding
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
+from nsynth_core.notes import note_name, pitch_in_name
 
 SUFFIX = "_embeddings.npy"  # nsynth_save_embeddings appends it to a sound's name
 MAX_FRAMES = 18_750  # ten minutes
@@ -42,6 +45,26 @@ def read(path: Path, latent: int = 16) -> Floats:
     if not np.isfinite(encoding).all():
         raise UserError(f"{path}: holds NaN or infinite numbers; encode the sound again")
     return encoding
+
+
+def load_instrument(path: Path, latent: int, pitch: float | None = None) -> Instrument:
+    """A .npy as a sound of NSynth's: its MIDI pitch is `pitch`, or the one in its name (flute_60_embeddings.npy).
+
+    Raises UserError: as `read`, and for a name without a pitch.
+    """
+    codes = read(path, latent)
+    stem = path.name.removesuffix(SUFFIX).removesuffix(path.suffix)
+    found = pitch if pitch is not None else pitch_in_name(stem)
+    if found is None:
+        raise UserError(
+            f"{path}: encodings say no pitch; give it behind its name, e.g. {path}@C3, or call it {stem}_48{SUFFIX}"
+        )
+
+    def load(_: int) -> Embedding:
+        raise UserError(f"{path}: holds encodings of NSynth; --engine nsynth decodes them, no other")
+
+    said = f"{path.name}: {len(codes)} frames of NSynth's, {note_name(found)}"
+    return Instrument(stem, (found,), load, True, (said,), codes=codes)
 
 
 def write(path: Path, encoding: Floats, force: bool = False) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -32,6 +33,7 @@ from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import FRAME_RATE
 from nsynth_core.files import atomic
+from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.wavenet import checkpoint, encoder, generator
 from nsynth_core.wavenet.encoder import Update
 from nsynth_core.wavenet.enhance import enhanced
@@ -45,8 +47,8 @@ SETTLE = 0.2  # of it, at its start, where the network has no past yet: no part 
 @dataclass(frozen=True)
 class Sources:
     """Sounds on one timeline, at one pitch: `codes` (sounds, 2, frames, latent) of left and right, for notes of
-    `samples` at 16 kHz; the same sounds as the harmonic engine's `embeddings` (T frames each) with f0_hz (T,), and the
-    second `steady` at which they are most themselves."""
+    `samples` at 16 kHz; those that are not codes only as the harmonic engine's `embeddings` (T frames each) with f0_hz
+    (T,), and the second `steady` at which they are most themselves."""
 
     codes: Floats
     samples: int
@@ -66,18 +68,34 @@ class Note:
 
 
 class NSynth:
-    """NSynth's WaveNet with one checkpoint's weights and one `seed`; `enhance` adds what lies above 8 kHz.
+    """NSynth's WaveNet with one checkpoint's weights and one `seed`; `enhance` adds what lies above 8 kHz; `precision`
+    is one of `options.PRECISIONS`.
 
     Raises UserError where the network does not fit the memory.
     """
 
     name = "nsynth"
 
-    def __init__(self, weights: checkpoint.Weights, seed: int = 0, enhance: bool = False) -> None:
-        generator._batch_size(weights, 1, None)  # said before anything else is done
-        self.weights, self.seed, self.enhance = weights, seed, enhance
+    def __init__(
+        self, weights: checkpoint.Weights, seed: int = 0, enhance: bool = False, precision: str = "float32"
+    ) -> None:
+        generator.batch_size(weights, precision=precision)  # said before anything else is done
+        self.weights, self.seed, self.enhance, self.precision = weights, seed, enhance, precision
         self.version = weights.digest[:12]
         self.harmonic = load_engine("harmonic")
+
+    @property
+    def table_rate(self) -> int:
+        """At which cycles are cut: without `enhance` 16 kHz is all there is."""
+        return 48_000 if self.enhance else RATE
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What files say of it beside its name."""
+        told = {"checkpoint": self.weights.digest, "seed": str(self.seed)}
+        if self.precision != "float32":
+            told["precision"] = self.precision
+        return told | ({"enhance": "above 8 kHz by the harmonic engine"} if self.enhance else {})
 
     def sources(
         self,
@@ -85,27 +103,68 @@ class NSynth:
         pitch: float | None = None,
         seconds: float | None = None,
         progress: Update = lambda done, total, note: None,
+        mono: bool = False,
     ) -> Sources:
         """The instruments, laid on one another as `blend.align` does, encoded. `pitch` MIDI: else the first
-        recording's; `seconds`: else as long as it. Encodings are cached. Raises UserError: a checkpoint without an
-        encoder."""
-        embeddings, f0 = align(instruments, pitch, seconds)
+        recording's; `seconds`: else as long as it. What is there as `codes` only begins with the blend, which ends with
+        the shortest of them. `mono` encodes the mean of left and right. Encodings are cached. Raises UserError: a
+        checkpoint without an encoder, codes that are too short or of another pitch."""
         lead, root = leading(instruments), root_pitch(instruments, pitch)
+        sounds = [each for each in instruments if each.codes is None]
+        if len(sounds) < len(instruments):
+            seconds = self._coded_seconds(instruments, root, seconds)
+            pitch = root if instruments[lead].codes is not None else pitch
+        if not sounds:
+            return self._coded(instruments, root, seconds or 0.0)
+        embeddings, f0 = align(sounds, pitch, seconds)
+        first = embeddings[leading(sounds)]
         samples = round((len(f0) - 1) * RATE / FRAME_RATE)
-        channels: list[Floats] = []
-        for instrument, embedding in zip(instruments, embeddings, strict=True):
-            sound = _recorded(instrument, root, embeddings[lead].onset())
+        waiting = iter(embeddings)
+        channels: list[Callable[[], Floats]] = []
+        frames = -(-samples // HOP)
+        for instrument in instruments:
+            if instrument.codes is not None:
+                channels += [partial(_held, instrument.codes, frames)] * 2
+                continue
+            embedding = next(waiting)
+            sound = _recorded(instrument, root, first.onset())
             if sound is None:
                 features = blended(self.harmonic, [embedding], np.ones(1, dtype=np.float32), f0)
                 sound = within_full_scale(synthesis.render(features, RATE))
-            channels.extend(_fitted(_stereo(sound), -(-samples // HOP) * HOP).T)
+            pair = _stereo(Sound(sound.mid()[:, None], RATE) if mono else sound)
+            channels += [partial(self._encoded, channel) for channel in _fitted(pair, frames * HOP).T]
         codes = []
         for number, channel in enumerate(channels, 1):
-            codes.append(self._encoded(channel))
+            codes.append(channel())
             progress(number, len(channels), "encoding")
         stacked = np.stack(codes).reshape(len(instruments), 2, -1, self.weights.latent)
-        steady = steady_frame(embeddings[lead]) / FRAME_RATE
-        return Sources(stacked, samples, tuple(embeddings), f0, steady)
+        return Sources(stacked, samples, tuple(embeddings), f0, steady_frame(first) / FRAME_RATE)
+
+    def _coded_seconds(self, instruments: Sequence[Instrument], root: float, seconds: float | None) -> float:
+        """How long a blend is of which some sounds are codes only."""
+        if self.enhance:
+            raise UserError("--enhance needs the sounds themselves: encodings know nothing above 8 kHz")
+        lengths = {}
+        for each in instruments:
+            if each.codes is not None:
+                lengths[each.name] = len(each.codes) * HOP / RATE
+                if abs(each.pitches[0] - root) > SAME_PITCH:
+                    raise UserError(
+                        f"{each.name}: its encodings are those of {note_name(each.pitches[0])}, and NSynth cannot move "
+                        f"them to {note_name(root)}"
+                    )
+        name = min(lengths, key=lambda each: lengths[each])
+        if seconds is not None and seconds > lengths[name]:
+            raise UserError(f"{name}: holds {lengths[name]:.3g} s, and --duration asks for {seconds:g} s")
+        return seconds or lengths[name]
+
+    def _coded(self, instruments: Sequence[Instrument], root: float, seconds: float) -> Sources:
+        """Sources of which only codes are there. No recording says when it is steady: in NSynth's own notes, held for
+        three seconds of four, a quarter of the way is."""
+        samples = round(seconds * RATE)
+        codes = [_held(each.codes, -(-samples // HOP)) for each in instruments if each.codes is not None]
+        f0 = np.full(round(seconds * FRAME_RATE) + 1, midi_to_hz(root), dtype=np.float32)
+        return Sources(np.repeat(np.stack(codes)[:, None], 2, axis=1), samples, (), f0, seconds / 4)
 
     def note(self, sources: Sources, weights: Floats) -> Note:
         """The blend of `sources` with `weights` (sounds,), or along a path (n, sounds) walked at an even pace."""
@@ -155,8 +214,8 @@ class NSynth:
     def memory(self, notes: Sequence[Note]) -> tuple[int, int, int]:
         """(streams, streams at once, bytes) that `render` takes."""
         streams = {self._name(codes, note.samples) for note in notes for codes in note.codes}
-        once = generator._batch_size(self.weights, len(streams), None)
-        return len(streams), once, generator.memory(self.weights, once)
+        once = generator.batch_size(self.weights, len(streams), None, self.precision)
+        return len(streams), once, generator.memory(self.weights, once, self.precision)
 
     def _batches(self, notes: Sequence[Note], streams: int) -> Iterator[list[Note]]:
         """The notes in batches of about evenly many streams, as many as are decoded together. Silence on one side, a
@@ -187,6 +246,7 @@ class NSynth:
                 seed=self.seed,
                 streams=[0] * len(missing),
                 samples=notes[0].samples,
+                precision=self.precision,
                 unfinished=place if _writable(place.parent) else None,
                 progress=progress,
             )
@@ -196,7 +256,7 @@ class NSynth:
         return {name: audio for name, audio in known.items() if audio is not None}
 
     def _name(self, codes: Floats, samples: int) -> str:
-        return cache.digest("nsynth sound", self.weights.digest, self.seed, samples, _hash(codes))
+        return cache.digest("nsynth sound", self.weights.digest, self.precision, self.seed, samples, _hash(codes))
 
     def _encoded(self, channel: Floats) -> Floats:
         """The encoding (frames, latent) of audio at 16 kHz, cached."""
@@ -228,6 +288,11 @@ def _recorded(instrument: Instrument, pitch: float, onset: int) -> Sound | None:
     late = (instrument.load(near).onset() - onset) * RATE // FRAME_RATE
     samples = np.pad(sound.samples[max(late, 0) :], ((max(-late, 0), 0), (0, 0)))
     return Sound(samples, RATE)
+
+
+def _held(codes: Floats, frames: int) -> Floats:
+    """The first `frames` of `codes`; the last of them stays for what rounding adds."""
+    return codes[np.minimum(np.arange(frames), len(codes) - 1)]
 
 
 def _stereo(sound: Sound) -> Floats:

@@ -22,6 +22,7 @@ from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
 from nsynth_core.wavenet.encoder import Update
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, restore
 from nsynth_core.wavenet.network import HOP
+from nsynth_core.wavenet.options import PRECISIONS
 from nsynth_core.wavenet.streams import BLOCK, CALL, LEAST, State, Streams
 
 BATCH = 64  # streams at once: more make a sample no cheaper
@@ -41,6 +42,7 @@ def generate(
     streams: Sequence[int] | None = None,
     samples: int | None = None,
     batch: int | None = None,
+    precision: str = PRECISIONS[0],
     uniforms: NDArray[np.float64] | None = None,
     unfinished: Path | None = None,
     progress: Update = lambda done, total, note: None,
@@ -50,7 +52,7 @@ def generate(
     `samples` is at most, and by default, 512 * frames. Stream n draws with the uniforms numbered `streams[n]` (its
     place n by default) of `seed` >= 0: the same seed, number and encoding give the same samples, alone or in any batch,
     on one machine. Give one number to left and right to draw both with one noise. `uniforms` (N, samples) in [0, 1)
-    takes the place of the seed.
+    takes the place of the seed. `precision` is one of PRECISIONS.
 
     `batch` streams run together, by default as many as fit the memory, up to 64. `progress(samples done, samples in
     all, what is being done)` is called about every second. With `unfinished`, what is done when the run is interrupted
@@ -68,8 +70,8 @@ def generate(
     if not count:
         return np.zeros((0, length), dtype=np.float32)
     numbers = np.arange(count) if streams is None else np.asarray(streams)
-    size = _batch_size(weights, count, batch)
-    mark = _fingerprint(weights, encodings, seed, numbers, length, uniforms) if unfinished else ""
+    size = batch_size(weights, count, batch, precision)
+    mark = _fingerprint(weights, encodings, seed, numbers, length, uniforms, precision) if unfinished else ""
     kept = _read(unfinished, mark) or _Kept(np.zeros((count, length), np.uint8), np.zeros(count, bool))
     run: Streams | None = None
     started = False
@@ -82,7 +84,7 @@ def generate(
             resumed = min(length, int(kept.state["block"]) * BLOCK) if kept.state else 0
             progress(before + len(members) * resumed, count * length, "compiling")
             if run is None or run.count != len(rows):
-                run = Streams(weights, len(rows), length)
+                run = Streams(weights, len(rows), length, precision)
             run.reset()
             if kept.state:
                 run.restore(kept.state)
@@ -117,22 +119,24 @@ def uniforms_of(seed: int, stream: int, start: int, stop: int) -> NDArray[np.flo
     return np.random.Generator(source).random(stop - start)
 
 
-def memory(weights: Weights, streams: int) -> int:
+def memory(weights: Weights, streams: int, precision: str = PRECISIONS[0]) -> int:
     """Bytes that generating so many streams at once takes, beside TensorFlow and the loaded weights (measured)."""
-    filters: int = sum(array.nbytes for name, array in weights.arrays.items() if not name.startswith("ae_"))
+    bytes_ = 4 if precision == PRECISIONS[0] else 2
+    filters: int = sum(array.size for name, array in weights.arrays.items() if not name.startswith("ae_"))
     state = sum(max(2 * d, BLOCK) for d in DILATIONS)
     working = WORKING * LAYERS * BLOCK
-    return filters + GRAPH_BYTES + streams * 4 * weights.width * (state + working)
+    return bytes_ * filters + GRAPH_BYTES + streams * weights.width * (bytes_ * state + 4 * working)
 
 
-def _batch_size(weights: Weights, count: int, batch: int | None) -> int:
-    """How many streams run at once, batches being even."""
+def batch_size(weights: Weights, count: int = LEAST, batch: int | None = None, precision: str = PRECISIONS[0]) -> int:
+    """How many of `count` streams run at once, batches being even. Raises UserError: not even two fit the memory."""
     free = _free_memory()
-    one = memory(weights, 1) - memory(weights, 0)
-    fit = BATCH if free is None else int((USABLE * free - memory(weights, 0)) / one)
+    least = memory(weights, 0, precision)
+    one = memory(weights, 1, precision) - least
+    fit = BATCH if free is None else int((USABLE * free - least) / one)
     if fit < LEAST:
         raise UserError(
-            f"not enough memory: this checkpoint needs {memory(weights, LEAST) / 1e9:.1f} GB to generate, "
+            f"not enough memory: this checkpoint needs {(least + LEAST * one) / 1e9:.1f} GB to generate, "
             f"{(free or 0) / 1e9:.1f} GB are free; close other programs"
         )
     batches = -(-count // min(fit, batch or BATCH))

@@ -8,8 +8,14 @@ frame. The published network's thirtieth residual changes nothing and is left ou
 
 Sums must not depend on how many streams run together, or a seed would give another sound in another batch (one last
 bit, once, and a stream goes another way). Products of at least two rows over one filter tap have this property in
-TensorFlow on x86 (oneDNN adds up in one order whatever the rows); products over two taps at once and of a single row do
-not. Hence a tap a product, and at least two streams.
+TensorFlow on x86 (oneDNN adds up in one order whatever the rows, and whatever blocks of columns it is asked for);
+products over two taps at once and of a single row do not. Hence a tap a product, and at least two streams.
+
+Few rows wait for the filter to come from memory, which is faster where each block of columns lies together than row by
+row, a page apart. So filters that meet few rows are kept as blocks of columns.
+
+With `precision` bfloat16 filters, their inputs and what a product gives are rounded to 8 bits of mantissa; everything
+else (sums of products, gates, the residual stream, the last two layers) stays in float32.
 """
 
 from __future__ import annotations
@@ -23,27 +29,33 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
 from nsynth_core.wavenet.mulaw import CLASSES, HALF
+from nsynth_core.wavenet.options import PRECISIONS
 
 BLOCK = 16
+COLUMNS = 64  # of a block of a filter; half as many where few rows meet it and all the time goes into reading
+FEW_ROWS, FEW_COLUMNS = 16, 32
 CALL = 64  # samples a call into the loop: what Ctrl-C waits for
 LEAST = 2  # streams, see above
 
 Choose = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
 State = dict[str, NDArray[np.generic]]
+BFLOAT16 = tf.bfloat16.as_numpy_dtype
 
 
 class Streams:
     """`count` streams (at least LEAST) of one network, at time 0 with an empty past; room for `samples` samples.
+    `precision` is one of PRECISIONS.
 
     Its state are TensorFlow variables, so that nothing is copied between calls: `state` and `restore` carry it over to
     another process.
     """
 
-    def __init__(self, weights: Weights, count: int, samples: int):
+    def __init__(self, weights: Weights, count: int, samples: int, precision: str = PRECISIONS[0]):
         self.count, self.width, self.skip = count, weights.width, weights.skip
+        self._kind = tf.as_dtype(precision)
         self._prepare(weights)
         self._rings = [
-            tf.Variable(tf.zeros((max(1, 2 * d // BLOCK), BLOCK, count, self.width)), name=f"ring{i}")
+            tf.Variable(tf.zeros((max(1, 2 * d // BLOCK), BLOCK, count, self.width), self._kind), name=f"ring{i}")
             for i, d in enumerate(DILATIONS)
         ]
         self._input = tf.Variable(tf.zeros((count, 3)), name="input")
@@ -70,14 +82,16 @@ class Streams:
             return arrays[f"{scope}/biases"]
 
         layers = range(1, LAYERS + 1)
-        taps = [[tf.constant(tap * halved) for tap in arrays[f"dilatedconv_{i}/W"][0]] for i in layers]
-        self._past = [pair[:2] for pair in taps]
-        self._present = [pair[2] for pair in taps]
-        self._res = [tf.constant(arrays[f"res_{i}/W"][0, 0] * np.float32(0.5)) for i in layers[:-1]]
+        taps = [[tap * halved for tap in arrays[f"dilatedconv_{i}/W"][0]] for i in layers]
+        self._past = [
+            [self._filter(tap, d < BLOCK) for tap in past] for (*past, _), d in zip(taps, DILATIONS, strict=True)
+        ]
+        self._present = [self._filter(present) for *_, present in taps]
+        self._res = [self._filter(arrays[f"res_{i}/W"][0, 0] * np.float32(0.5)) for i in layers[:-1]]
         self._res_bias = [tf.constant(bias(f"res_{i}")) for i in layers[:-1]]
         self._start, self._start_bias = tf.constant(arrays["startconv/W"][0, :, 0]), tf.constant(bias("startconv"))
         skips = [arrays[f"skip_{i}/W"][0, 0] * np.float32(0.5) for i in layers]
-        self._skip = tf.constant(np.concatenate([arrays["skip_start/W"][0, 0], *skips]))
+        self._skip = self._filter(np.concatenate([arrays["skip_start/W"][0, 0], *skips]))
         self._skip_bias = tf.constant(np.sum([bias("skip_start"), *(bias(f"skip_{i}") for i in layers)], axis=0))
         (self._out,), (self._logits,) = filters("out1"), filters("logits")
         self._logits_bias = tf.constant(bias("logits"))
@@ -85,6 +99,23 @@ class Streams:
         self._map = tf.constant(np.concatenate([*maps, arrays["cond_map_out1/W"][0, 0]], axis=1))
         offsets = [(bias(f"cond_map_{i}") + bias(f"dilatedconv_{i}")) * halved for i in layers]
         self._map_bias = tf.constant(np.concatenate([*offsets, bias("cond_map_out1") + bias("out1")]))
+
+    def _filter(self, array: Floats, few: bool = True) -> tf.Tensor:
+        """A filter for `_product`: (inputs, outputs), or where it meets `few` rows (blocks, inputs, outputs of one)."""
+        columns = FEW_COLUMNS if self.count <= FEW_ROWS and self._kind == tf.float32 else COLUMNS
+        if few and array.shape[1] % columns == 0:
+            array = np.ascontiguousarray(array.reshape(len(array), -1, columns).transpose(1, 0, 2))
+        elif few:
+            array = array[None]
+        return tf.cast(tf.constant(array), self._kind)
+
+    def _product(self, x: tf.Tensor, filter_: tf.Tensor) -> tf.Tensor:
+        """`x` (rows, inputs) times a filter, (rows, outputs) in float32."""
+        if len(filter_.shape) == 2:
+            return tf.cast(tf.matmul(x, filter_), tf.float32)
+        blocks = tf.matmul(x[None], filter_)
+        y = blocks[0] if filter_.shape[0] == 1 else tf.reshape(tf.transpose(blocks, (1, 0, 2)), (x.shape[0], -1))
+        return tf.cast(y, tf.float32)
 
     @property
     def done(self) -> int:
@@ -115,12 +146,15 @@ class Streams:
 
     def state(self) -> State:
         """Everything that changes, for `restore`."""
-        return {variable.name.partition(":")[0]: variable.numpy() for variable in self._variables()}
+        # bfloat16 as its bits: NumPy's files know no such numbers
+        arrays = {variable.name.partition(":")[0]: variable.numpy() for variable in self._variables()}
+        return {name: array.view(np.uint16) if array.dtype == BFLOAT16 else array for name, array in arrays.items()}
 
     def restore(self, state: State) -> None:
         """Go on where `state` was taken, bit by bit."""
         for variable in self._variables():
-            variable.assign(state[variable.name.partition(":")[0]])
+            array = state[variable.name.partition(":")[0]]
+            variable.assign(array.view(BFLOAT16) if variable.dtype == tf.bfloat16 else array)
 
     def reset(self) -> None:
         """Back to time 0."""
@@ -186,7 +220,7 @@ class Streams:
         """What a layer's two past taps and its conditioning give for the next samples, as many as there are rows."""
         first, second = self._past[layer]
         flat = (-1, self.width)
-        z = tf.matmul(tf.reshape(older, flat), first) + tf.matmul(tf.reshape(newer, flat), second)
+        z = self._product(tf.reshape(older, flat), first) + self._product(tf.reshape(newer, flat), second)
         ahead: list[tf.Tensor] = tf.unstack(tf.reshape(z, (newer.shape[0], self.count, -1)) + condition)
         return ahead
 
@@ -195,13 +229,13 @@ class Streams:
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Every layer's input at this sample, and the probabilities (count, 256) of the sample's class."""
         l = tf.matmul(x, self._start) + self._start_bias  # noqa: E741 (the literature's name)
-        inputs, seen = [], [l]
+        inputs, seen = [], [tf.cast(l, self._kind)]
         for i in range(LAYERS):
-            inputs.append(l)
-            gates = tf.tanh(tf.matmul(l, self._present[i]) + past[i])
-            seen.append((gates[:, : self.width] + 1) * gates[:, self.width :])
+            inputs.append(tf.cast(l, self._kind))
+            gates = tf.tanh(self._product(inputs[-1], self._present[i]) + past[i])
+            seen.append(tf.cast((gates[:, : self.width] + 1) * gates[:, self.width :], self._kind))
             if i < LAYERS - 1:
-                l += tf.matmul(seen[-1], self._res[i]) + self._res_bias[i]  # noqa: E741
-        s = tf.nn.relu(tf.matmul(tf.concat(seen, 1), self._skip) + self._skip_bias)
+                l += self._product(seen[-1], self._res[i]) + self._res_bias[i]  # noqa: E741
+        s = tf.nn.relu(self._product(tf.concat(seen, 1), self._skip) + self._skip_bias)
         h = tf.nn.relu(tf.matmul(s, self._out) + out_condition)
         return inputs, tf.nn.softmax(tf.matmul(h, self._logits) + self._logits_bias)

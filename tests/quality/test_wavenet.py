@@ -8,8 +8,11 @@ import pytest
 from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.wavenet import encoder, generator
-from nsynth_core.wavenet.checkpoint import load
-from nsynth_core.wavenet.network import RATE
+from nsynth_core.wavenet.checkpoint import Weights, load
+from nsynth_core.wavenet.mulaw import CLASSES, HALF, quantise
+from nsynth_core.wavenet.network import HOP, RATE
+from nsynth_core.wavenet.options import PRECISIONS
+from nsynth_core.wavenet.streams import LEAST, Streams
 from nsynth_core.wavenet.training import initial_weights, train
 
 F0 = 220.0
@@ -23,21 +26,29 @@ def timbre() -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * F0 * t) + 0.1 * np.sin(4 * np.pi * F0 * t) + noise).astype(np.float32)
 
 
-def test_a_small_network_plays_what_it_learnt(timbre, tmp_path):
-    audio.write(tmp_path / "timbre.wav", Sound(timbre[:, None], RATE))
-    losses = []
+@pytest.fixture(scope="module")
+def learnt(timbre, tmp_path_factory) -> tuple[Weights, list[float]]:
+    """A small network trained on it, and its losses."""
+    folder = tmp_path_factory.mktemp("learnt")
+    audio.write(folder / "timbre.wav", Sound(timbre[:, None], RATE))
+    losses: list[float] = []
     prefix = train(
-        [tmp_path / "timbre.wav"],
-        tmp_path / "ckpt",
+        [folder / "timbre.wav"],
+        folder / "ckpt",
         steps=250,
         batch=1,
         width=32,
         rate=10.0,
         report=lambda step, steps, loss: losses.append(loss),
     )
-    weights = load(prefix)
+    return load(prefix), losses
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_small_network_plays_what_it_learnt(timbre, learnt, precision):
+    weights, losses = learnt
     codes = encoder.encode(weights, timbre[None, : 16 * 512])
-    made = generator.generate(weights, codes, seed=0)[0, 1024:]
+    made = generator.generate(weights, codes, seed=0, precision=precision)[0, 1024:]
     spectrum = np.abs(np.fft.rfft(made * np.hanning(len(made)), 1 << 17))
     found = float(spectrum.argmax()) * RATE / (1 << 17)
     cents = 1200 * np.log2(found / F0)
@@ -47,10 +58,41 @@ def test_a_small_network_plays_what_it_learnt(timbre, tmp_path):
     assert abs(20 * np.log10(made.std() / timbre.std())) < 1.5
 
 
-def test_full_size_is_the_same_in_any_batch():
+def test_what_bfloat16_does_to_the_distribution(timbre, learnt):
+    """Told the true samples of what it learnt: the distribution of every sample, and what it thinks of the true one."""
+    weights, _ = learnt
+    length = 4 * HOP
+    classes = np.repeat(quantise(timbre[:length, None]) + HALF, LEAST, axis=1)
+    codes = np.repeat(encoder.encode(weights, timbre[None, :length]), LEAST, axis=0)
+    p, q = (_followed(weights, classes, codes, precision) for precision in PRECISIONS)
+    divergence = (p * np.log(p / q)).sum(1)
+    losses = [-np.log(each[np.arange(length), classes[:, 0]]).mean() for each in (p, q)]
+    shift = ((q - p) * np.arange(CLASSES)).sum(1)
+    print(
+        f"\nKullback-Leibler divergence {divergence.mean():.1e} nats, at most {divergence.max():.1e}; total variation "
+        f"{np.abs(p - q).sum(1).mean() / 2:.1e}; loss {losses[0]:.4f} → {losses[1]:.4f} nats; mean class moved by "
+        f"{shift.mean():+.3f}, RMS {np.sqrt((shift**2).mean()):.3f}"
+    )
+    assert divergence.mean() < 2e-3
+    assert abs(losses[1] - losses[0]) < 0.01
+    assert abs(shift.mean()) < 0.2
+
+
+def _followed(weights: Weights, classes: np.ndarray, codes: np.ndarray, precision: str) -> np.ndarray:
+    """Probabilities (samples, 256) of the first stream."""
+    streams = Streams(weights, LEAST, len(classes), precision)
+    found = [
+        streams.follow(streams.condition(codes[:, frame]), classes[frame * HOP : (frame + 1) * HOP].astype(np.int32))
+        for frame in range(codes.shape[1])
+    ]
+    return np.maximum(np.concatenate(found)[:, 0].astype(np.float64), 1e-12)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_full_size_is_the_same_in_any_batch(precision):
     """One last bit and a stream goes another way: 192 samples of 5 streams, alone, in pairs and together."""
     weights = initial_weights(0)
     encodings = np.random.default_rng(0).standard_normal((5, 1, 16)).astype(np.float32)
-    together = generator.generate(weights, encodings, samples=192)
-    alone = generator.generate(weights, encodings[:2], samples=192, batch=1)
+    together = generator.generate(weights, encodings, samples=192, precision=precision)
+    alone = generator.generate(weights, encodings[:2], samples=192, batch=1, precision=precision)
     assert (alone == together[:2]).all()

@@ -60,7 +60,7 @@ def drawn(monkeypatch):
     what it was asked for, call by call."""
     asked = []
 
-    def generate(weights, encodings, *, seed, streams, samples, unfinished, progress):
+    def generate(weights, encodings, *, seed, streams, samples, precision, unfinished, progress):
         asked.append((encodings, seed, list(streams), unfinished))
         progress(len(encodings) * samples, len(encodings) * samples, "")
         t = np.arange(samples) / 16_000
@@ -369,6 +369,7 @@ def test_grid_on_the_command_line(folder, drawn, tmp_path, capsys):
     assert drawn[2][0].shape[1] == 8
 
 
+NSYNTH = ["--engine", "nsynth", "--checkpoint", "CKPT"]
 BLEND = ["blend", "flute", "choir", "--pitch", "C3", "-o", "never.wav"]
 
 
@@ -384,7 +385,22 @@ BLEND = ["blend", "flute", "choir", "--pitch", "C3", "-o", "never.wav"]
         ([*BLEND, "--engine", "nsynth", "--checkpoint", "CKPT", "--detail", "0.5"], 2, "--detail: it turns"),
         ([*BLEND, "--engine", "nsynth", "--checkpoint", "CKPT", "--averages"], 1, "holds no moving averages"),
         (["grid", "grid5", "--engine", "nsynth", "-o", "never"], 2, "needs --checkpoint"),
-        (["grid", "grid5", "--engine", "nsynth", "--checkpoint", "CKPT", "--layout", "m4l"], 2, "plain folder"),
+        (["grid", "grid5", "--engine", "nsynth", "--checkpoint", "CKPT", "--layout", "m4l", "--enhance"], 2, "16 kHz"),
+        (["grid", "my.toml", "--engine", "nsynth", "--checkpoint", "CKPT", "--layout", "sfz"], 2, "the preset's noise"),
+        ([*BLEND, "--precision", "bfloat16"], 2, "--precision: it is for --engine nsynth"),
+        ([*BLEND, "--engine", "nsynth", "--checkpoint", "CKPT", "--precision", "bfloat"], 2, "did you mean bfloat16?"),
+        (["blend", "flute", "-o", "never.wav"], 2, "two sounds"),
+        (["blend", "flute", "-o", "never.wav", "--mix", "0.3", *NSYNTH], 2, "--mix: there is one sound"),
+        (["blend", "flute", "choir", "-o", "never.npy"], 2, "-o never.npy: end the name in"),
+        (["blend", "flute", "choir", "-o", "never.npy", "--table", *NSYNTH], 2, "a .npy holds one blend"),
+        (["blend", "flute", "choir", "-o", "never.npy", "--rate", "44100", *NSYNTH], 2, "encodings are not decoded"),
+        (["blend", "a_48.npy", "choir", "-o", "never.wav"], 1, "a_48.npy: holds encodings of NSynth"),
+        (["blend", "b.npy", "choir", "-o", "never.wav", *NSYNTH], 1, "b.npy: encodings say no pitch"),
+        (["blend", "c_48.npy", "-o", "never.wav", *NSYNTH], 1, "c_48.npy: holds float32 [6, 5]"),
+        (["pack", "recipe.toml", "-o", "never", "--engine", "nsynth"], 2, "needs --checkpoint"),
+        (["pack", "recipe.toml", "-o", "never", "--seed", "1"], 2, "--seed: it is for --engine nsynth"),
+        (["pack", "knobs.toml", "-o", "never", *NSYNTH], 2, "Flute-Choir C3: turns a knob"),
+        (["pack", "sounds", "-o", "never", *NSYNTH], 2, "recordings are not blended"),
         (["grid", "my.toml", "--engine", "nsynth", "--checkpoint", "CKPT", "-o", "never"], 2, "the preset's noise"),
         (["models", "none"], 1, "none: no checkpoint is there"),
         (["models", "a", "--checkpoint", "b"], 2, "one checkpoint"),
@@ -395,10 +411,103 @@ def test_what_cannot_be_is_one_line(folder, arguments, code, said, tmp_path, mon
     Path("my.toml").write_text(
         'title = "t"\nwhy = "w"\ncorners = ["flute", "choir"]\npitches = ["C3"]\nnoise = 2.0\n', encoding="utf-8"
     )
+    for name, shape in {"a_48": (6, 4), "b": (6, 4), "c_48": (6, 5)}.items():
+        np.save(f"{name}.npy", np.zeros(shape, np.float32))
+    sweep = 'title = "P"\n[[sweep]]\nsounds = ["flute", "choir"]\n'
+    Path("recipe.toml").write_text(sweep, encoding="utf-8")
+    Path("knobs.toml").write_text(sweep + "brightness = 1.0\n", encoding="utf-8")
+    Path("sounds").mkdir()
+    Path("sounds", "a.wav").write_bytes(b"")
     assert main([str(folder) if each == "CKPT" else each for each in arguments]) == code
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "make-wavetable: error:" in line)
     assert said in line
     assert not list(tmp_path.glob("never*"))
+
+
+def test_encodings_in_and_out(folder, drawn, tmp_path, saw, capsys):
+    """As nsynth_save_embeddings and nsynth_generate: one sound encoded, encodings blended, encodings decoded."""
+    original = saw(C3, 0.64, 16_000)
+    audio.write(tmp_path / "a_48.wav", original, subtype="FLOAT")
+    given = ["--engine", "nsynth", "--checkpoint", str(folder), "-q"]
+    one, other, mixed = (tmp_path / f"{name}_48_embeddings.npy" for name in "abm")
+    assert main(["blend", str(tmp_path / "a_48.wav"), *given, "--pitch", "C3", "-o", str(one)]) == 0
+    codes = np.load(one)
+    assert (codes.shape, codes.dtype) == ((20, 4), np.float32)
+    expected = encoder.encode(checkpoint.load(folder), original.samples.T)[0]
+    np.testing.assert_allclose(codes, expected, atol=1e-5)
+    np.save(other, np.random.default_rng(0).standard_normal((1, 12, 4)))  # as Open NSynth Super has them
+    assert main(["blend", str(one), str(other), *given, "--mix", "0.25", "-o", str(mixed)]) == 0
+    np.testing.assert_allclose(np.load(mixed), 0.75 * codes[:12] + 0.25 * np.load(other)[0], atol=1e-6)
+    assert drawn == []
+    assert main(["blend", str(mixed), *given, "-o", str(tmp_path / "note.wav")]) == 0
+    np.testing.assert_array_equal(drawn[-1][0], np.load(mixed)[None])
+    assert audio.read(tmp_path / "note.wav").seconds == pytest.approx(12 * 0.032)
+    # with a sound, which is laid on their timeline, and as a table
+    assert main(["blend", str(one), "choir", *given, "-o", str(tmp_path / "with.wav")]) == 0
+    assert drawn[-1][0].shape[1] == 20
+    assert main(["blend", str(one), str(other), *given, "--mix", "0:1:5", "-o", str(tmp_path / "table.wav")]) == 0
+    assert serum.read(tmp_path / "table.wav").frames.shape == (5, 2048)
+    capsys.readouterr()
+    long, high = ["--duration", "0.5"], ["--pitch", "C4"]
+    for more, said in ((long, "b_48: holds 0.384 s"), (high, "NSynth cannot move"), (["--enhance"], "above 8 kHz")):
+        assert main(["blend", str(one), str(other), *given, *more, "-o", str(tmp_path / "never.wav")]) == 1
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "never.wav").exists()
+
+
+def test_a_decoder_alone_decodes_encodings(weights, drawn, tmp_path):
+    half = {name: array for name, array in weights.arrays.items() if not name.startswith("ae_")}
+    checkpoint.save(tmp_path / "half", half, 1)
+    np.save(tmp_path / "a_48.npy", np.zeros((6, 4)))
+    given = ["--engine", "nsynth", "--checkpoint", str(tmp_path / "half"), "-q"]
+    assert main(["blend", str(tmp_path / "a_48.npy"), *given, "-o", str(tmp_path / "note.wav")]) == 0
+
+
+@pytest.mark.parametrize("layout", ["m4l", "nsynth-super", "sfz"])
+def test_layouts_hold_what_a_grid_holds(folder, drawn, tmp_path, layout):
+    sounds = ["flute", "choir", "celesta", "clarinet"]
+    given = ["--engine", "nsynth", "--checkpoint", str(folder), "-q", "--pitches", "C3,E3", "--duration", "0.1"]
+    out = tmp_path / "out"
+    assert main(["grid", *sounds, *given, "--layout", layout, "-o", str(out)]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["engine"].startswith("nsynth ")
+    assert manifest["checkpoint"] == checkpoint.load(folder).digest
+    assert sum(len(call[0]) for call in drawn) == (100 if layout == "sfz" else 50)  # left and right, or mono
+    if layout == "sfz":
+        assert main(["grid", *sounds, *given, "--no-tables", "-o", str(tmp_path / "plain")]) == 0
+        assert sum(len(call[0]) for call in drawn) == 100  # the same notes: none is decoded again
+        plain = audio.read(tmp_path / "plain" / "notes" / "x3y1" / "x3y1_52.wav")
+        laid = sorted(out.rglob("*.wav"))
+        assert any(np.abs(audio.read(path).samples - plain.samples).max() < 1e-4 for path in laid)
+
+
+def test_a_pack_of_nsynth_s(folder, drawn, tmp_path, capsys):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'title = "P"\nengine = "nsynth"\nframes = 16\nsamples = true\npictures = "none"\n'
+        '[[sweep]]\nsounds = ["flute", "choir"]\n[[grid]]\npreset = "grid5"\npitches = ["C3"]\n',
+        encoding="utf-8",
+    )
+    given = ["pack", str(recipe), "-o", str(tmp_path / "pack"), "--checkpoint", str(folder)]
+    assert main(["pack", str(recipe), "-o", str(tmp_path / "pack")]) == 2
+    assert main([*given, "--seed", "3", "-q"]) == 0
+    tables = sorted((tmp_path / "pack" / "Serum").rglob("*.wav"))
+    assert len(tables) == 6
+    table = serum.read(
+        next(path for path in tables if path.stem.startswith("Flute-Choir C3") and "Blends" in path.parts)
+    )
+    assert table.frames.shape == (16, 2048)
+    digest = checkpoint.load(folder).digest
+    assert (table.provenance["engine"], table.provenance["seed"]) == (f"nsynth {digest[:12]}", "3")
+    assert drawn[0][1] == 3
+    assert len(list((tmp_path / "pack" / "Samples").rglob("*.wav"))) == 30
+    decoded = len(drawn)
+    capsys.readouterr()
+    assert main([*given, "--seed", "3"]) == 0
+    assert "6 of them there already" in capsys.readouterr().err
+    assert len(drawn) == decoded
+    assert main([*given, "--seed", "4"]) == 1  # other noise is another pack
+    assert "made from another recipe" in capsys.readouterr().err
 
 
 def test_only_what_fits_the_memory(folder, tmp_path, monkeypatch, capsys):

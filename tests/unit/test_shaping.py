@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nsynth_core.harmonic.inputs import envelope, relative
 from wavetables import shaping
 from wavetables.table import FRAME_SIZE
 
@@ -151,3 +152,25 @@ def test_mid_and_side():
     assert not shaping.mid_side(pair[[0, 0]])[1].any()
     silent = shaping.shape_pair(shaping.mid_side(pair[[0, 0]]))[1]
     assert not silent.any()
+
+
+def test_frames_at_even_steps():
+    """Where the timbre hurries, more frames; both channels walk together, and the ends stay."""
+    number, place = np.arange(1, 60), np.arange(2048) / 2048
+    walk = [(np.sin(2 * np.pi * np.outer(place, number)) / number**slope).sum(1) for slope in (0.5, 0.6, 0.7, 2, 2.1)]
+    channels = np.float32([walk, np.multiply(walk, 0.3)])
+
+    def unevenness(frames):
+        power = np.abs(np.fft.rfft(frames)[:, 1:-1]) ** 2
+        levels = 10 * np.log10(np.maximum(power, 1e-20))
+        seen = envelope(relative(levels, 10 * np.log10(power.sum(1))), np.full(len(frames), 131, np.float32))
+        step = np.sqrt((np.diff(np.maximum(seen, -60), axis=0) ** 2).mean(1))
+        return step.max() / step.mean()
+
+    made = shaping.even_frames(channels, 33, 131.0)
+    assert made.shape == (2, 33, 2048)
+    np.testing.assert_allclose(made[:, [0, -1]], channels[:, [0, -1]], atol=1e-6)
+    np.testing.assert_allclose(made[1], 0.3 * made[0], atol=1e-5)
+    assert unevenness(made[0]) < 1.4 < 4 < unevenness(shaping.resample_frames(channels[0], 33))
+    same = shaping.even_frames(np.repeat(channels[:, :1], 3, axis=1), 7, 131.0)
+    np.testing.assert_allclose(same, np.repeat(channels[:, :1], 7, axis=1), atol=1e-6)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from nsynth_core.errors import UserError
 from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, verify
 from nsynth_core.wavenet.checkpoint import Weights
+from nsynth_core.wavenet.streams import Streams
 
 OFFICIAL = Path(__file__).parents[3] / "shared" / "reference" / "nsynth_golden"  # beside the project, if at all
 
@@ -114,6 +116,37 @@ def test_a_seed_gives_the_same_samples_in_any_batch(weights, encodings, sound, b
     assert len(np.unique(sound)) > 20
     found = generator.generate(weights, encodings, seed=1, samples=600, batch=batch)
     assert (found == sound).all()
+
+
+def test_bfloat16_is_as_reproducible(weights, encodings, tmp_path):
+    """In any batch, interrupted and resumed."""
+    whole = generator.generate(weights, encodings[:3], seed=1, samples=200, precision="bfloat16")
+    file = tmp_path / "run.npz"
+
+    def interrupt(done: int, total: int, note: str) -> None:
+        if done >= 128 and note != "compiling":
+            raise KeyboardInterrupt
+
+    run = {"seed": 1, "samples": 200, "batch": 2, "unfinished": file}
+    with pytest.raises(KeyboardInterrupt):
+        generator.generate(weights, encodings[:3], **run, precision="bfloat16", progress=interrupt)
+    with pytest.raises(UserError, match="another run"):
+        generator.generate(weights, encodings[:3], **run)
+    found = generator.generate(weights, encodings[:3], **run, precision="bfloat16")
+    assert (found == whole).all()
+
+
+@pytest.mark.parametrize("outputs", [48, 64, 66])
+@pytest.mark.parametrize("count", [2, 20])
+def test_a_filter_in_blocks_is_the_filter(weights, outputs, count):
+    """Whatever its blocks, down to the last bit: a seed's samples must not depend on how many streams there are."""
+    rng = np.random.default_rng(0)
+    filter_, x = (np.float32(rng.standard_normal(shape)) for shape in ((96, outputs), (20, 96)))
+    streams = Streams(weights, count, 16)
+    found = streams._product(tf.constant(x), streams._filter(filter_)).numpy()
+    np.testing.assert_allclose(found, x @ filter_, atol=1e-4)
+    other = Streams(weights, 22 - count, 16)
+    np.testing.assert_array_equal(found, other._product(tf.constant(x), other._filter(filter_)).numpy())
 
 
 def test_streams_by_number(weights, encodings, sound):

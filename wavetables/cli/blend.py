@@ -28,6 +28,7 @@ from wavetables.cli.common import (
     Licence,
     Noise,
     Pitch,
+    Precision,
     Provenance,
     Quiet,
     Stereo,
@@ -73,6 +74,7 @@ def blend(
     averages: Averages = False,
     enhance: Enhance = False,
     seed: DrawSeed = None,
+    precision: Precision = None,
     weights: Weights = None,
     detail: Detail = None,
     brightness: Brightness = None,
@@ -104,7 +106,7 @@ def blend(
 ) -> None:
     """Blend two or four sounds into one note or one table.
 
-    Or a square of 9, 16 ... sounds row by row.
+    Or a square of 9, 16 ... sounds row by row. NSynth takes a single one, too, and encodings (NAME_PITCH.npy).
 
     A SOUND is a sound file, a folder of NAME_PITCH.wav files, or a built-in instrument. The pitch of a file is found,
     or given behind its name (thunder.wav@C2). The blend follows the pitch of the first file unless --pitch fixes it.
@@ -115,14 +117,16 @@ def blend(
     make-wavetable blend voice.wav pad.wav --mix 0:1 --morph --dry 0.5 -o note.wav
     make-wavetable blend flute choir celesta clarinet --mix 0.5,0.2 --pitch C3 -o note.wav
     make-wavetable blend flute.wav voice.wav --engine nsynth --checkpoint wavenet-ckpt.tar -o note.wav
+    make-wavetable blend a_60_embeddings.npy voice.wav --engine nsynth --checkpoint wavenet-ckpt.tar -o mixed.npy
     """
-    if len(sounds) not in SQUARES:
+    if len(sounds) not in SQUARES and not (len(sounds) == 1 and engine == nsynth.NAME):
         raise UsageError(f"blend takes two sounds, or a square of them (4, 9, 16 ... 64), not {len(sounds)}")
     rule = check_choice(weights or "bilinear", WEIGHTS, "rule of weights")
     pair = STEREO[check_choice(stereo or "mono", tuple(STEREO), "kind of stereo")]
     midi = pitch_of(pitch)
     if duration is not None:
         check_number(duration, 0.1, MAX_SECONDS, "--duration")
+    check_unused({"--mix": position} if len(sounds) == 1 else {}, "there is one sound")
     points = mix.points(position, len(sounds), frames, table or morph, morph)
     as_table = not morph and (table or len(points) > 1)
     if as_table:
@@ -140,14 +144,19 @@ def blend(
     given = {"detail": detail, "brightness": brightness, "noise": noise, "width": width}
     turned = {name: value for name, value in given.items() if value is not None}
     options = {f"--{name}": value for name, value in {**given, "envelope": envelope}.items()}
-    nsynth.check_options(engine, checkpoint, averages, enhance, seed, options)
+    drawing = nsynth.options(engine, checkpoint, averages, enhance, seed, precision, options)
     for name, value in turned.items():
         check_number(value, *RANGES[name], f"--{name}")
     knobs = Knobs(**turned, envelope=envelope_of(envelope or "mix", len(sounds)))
     target = output if output is not None else Path()
     if target.is_dir():
         target /= "-".join(map(sound_name, sounds)) + ".wav"
-    if not as_table:
+    as_codes = drawing is not None and target.suffix.lower() == ".npy"
+    if as_codes:
+        unheard = {"--rate": rate, "--dry": dry, "--enhance": enhance, "--seed": seed, "--precision": precision}
+        check_unused({"--mix of several places": as_table}, "a .npy holds one blend")
+        check_unused(unheard, "encodings are not decoded")
+    elif not as_table:
         check_note_suffix(target)
     elif target.suffix not in TABLE_SUFFIXES:
         raise UsageError(f"-o {target}: a Serum table is a .wav file; others end in .vitaltable, .wt or .sfz")
@@ -169,9 +178,12 @@ def blend(
         check_no_source(each, map(Path, sounds))
         check_free(each, force)
     check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
-    coder = nsynth.load(checkpoint, averages, enhance, seed) if engine == nsynth.NAME else None
+    coder = nsynth.load(drawing, sounds) if drawing else None
     runner = coder.harmonic if coder else load_engine(engine)
-    instruments = [load_instrument(sound, runner, midi, quiet) for sound in sounds]
+    if coder:
+        instruments = [nsynth.instrument(coder, sound, midi, quiet) for sound in sounds]
+    else:
+        instruments = [load_instrument(sound, runner, midi, quiet) for sound in sounds]
     lead = blending.leading(instruments)
     recording = instruments[lead].moving
     if dry is not None and not recording:
@@ -181,13 +193,19 @@ def blend(
     told = {
         **recipe.credits(author, licence, provenance, sounds),
         "sounds": " ".join(map(sound_name, sounds)),
-        "mix": position or ("0.5" if len(points) == 1 else "0:1"),
+        "mix": "alone" if len(sounds) == 1 else position or ("0.5" if len(points) == 1 else "0:1"),
         "pitch": f"{note_name(root)}, the first recording's" if midi is None and recording else note_name(root),
         "engine": recipe.engine_name(engine, coder or runner),
-        **(nsynth.facts(coder) if coder else {}),
+        **(coder.facts if coder else {}),
     }
-    facts: dict[str, object] = {"kind": "table" if as_table else "note", **told}
-    if as_table:
+    facts: dict[str, object] = {"kind": "encoding" if as_codes else "table" if as_table else "note", **told}
+    if coder and as_codes:
+        from nsynth_core.wavenet import embeddings
+
+        codes = nsynth.encoding(coder, instruments, path if morph else path[0], midi, duration, quiet)
+        embeddings.write(target, codes, force)
+        facts |= {"frames": len(codes)}
+    elif as_table:
         if coder:
             cycles = nsynth.table(coder, instruments, path, midi, duration, len(pair) == 2, quiet)
         else:
@@ -213,7 +231,7 @@ def blend(
     if as_json:
         emit({"output": str(targets[0]), **({"pair": list(map(str, targets))} if len(pair) == 2 else {}), **facts})
     else:
-        size = count(len(points), "frame") if as_table else f"{facts['seconds']} s"
+        size = f"{facts['seconds']} s" if "seconds" in facts else count(int(str(facts["frames"])), "frame")
         say(f"{facts['kind']} of {size}, mix {told['mix']}, pitch {told['pitch']}, {told['engine']}", quiet)
         for each in targets:
             print(each)

@@ -40,6 +40,13 @@ Enhance = Annotated[
 DrawSeed = Annotated[
     int | None, typer.Option("--seed", min=0, metavar="N", help="Of --engine nsynth: the noise it draws. Default: 0.")
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of --engine nsynth: float32, or bfloat16, faster where the processor knows it, and less exact.",
+    ),
+]
 DETAIL_HELP = "How much of what the network misses is kept: 1 keeps the ends exact."
 Detail = Annotated[float | None, typer.Option(metavar="0..1", help=DETAIL_HELP)]
 Brightness = Annotated[
@@ -145,6 +152,8 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
     if isinstance(found, str):
         return presets.load_instrument(found, engine)
     path, given = presets.given_pitch(found)
+    if is_coded(path):
+        raise UserError(f"{path}: holds encodings of NSynth; --engine nsynth decodes them, the others need the sound")
     try:
         instrument = blend.load_instrument(path, engine, given)
     except Unpitched as error:
@@ -158,6 +167,13 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
     if remark := length_remark(path):
         say(f"{path}: {remark}", quiet)
     return instrument
+
+
+def is_coded(spec: str | Path) -> bool:
+    """True for the name of a file of NSynth's encodings, perhaps with its pitch."""
+    import presets
+
+    return presets.given_pitch(Path(spec))[0].suffix.lower() == ".npy"
 
 
 def is_cut_short(path: Path) -> bool:

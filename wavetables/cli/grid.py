@@ -30,6 +30,7 @@ from wavetables.cli.common import (
     Json,
     Licence,
     Noise,
+    Precision,
     Provenance,
     Quiet,
     Stereo,
@@ -50,6 +51,7 @@ from wavetables.cli.common import (
 
 if TYPE_CHECKING:
     from nsynth_core.knobs import Knobs
+    from nsynth_core.wavenet.options import Options
     from presets.schema import Preset
 
 
@@ -76,6 +78,7 @@ def grid(
     averages: Averages = False,
     enhance: Enhance = False,
     seed: DrawSeed = None,
+    precision: Precision = None,
     weights: Weights = None,
     detail: Annotated[float | None, typer.Option(metavar="0..1", help=DETAIL_HELP)] = None,
     brightness: Brightness = None,
@@ -111,17 +114,18 @@ def grid(
         check_choice(stereo, tuple(STEREO), "kind of stereo")
     given = {"detail": detail, "brightness": brightness, "noise": noise, "width": width, "envelope": envelope}
     options = {f"--{knob}": value for knob, value in given.items()}
-    nsynth.check_options(engine, checkpoint, averages, enhance, seed, options)
+    drawing = nsynth.options(engine, checkpoint, averages, enhance, seed, precision, options)
     changes = {**given, "weights": weights, "stereo": stereo, "rate": rate}
     if check_choice(layout, layouts.LAYOUTS, "layout") != "folder":
         check_unused({"--stereo": stereo}, "a layout has no tables")
-        check_unused({"--layout": engine == nsynth.NAME}, "of --engine nsynth a grid is a plain folder")
-        plan, knobs = _plan(what, pitches, duration, changes)
+        of_16_khz = layout != "sfz" and enhance
+        check_unused({"--enhance": of_16_khz}, f"--layout {layout} is at 16 kHz, which holds nothing above 8 kHz")
+        plan, knobs = _plan(what, pitches, duration, changes, drawing is not None)
         from wavetables.cli import recipe
 
         told = recipe.credits(author, licence, provenance, [*chain(*plan.matrix, *plan.choices)])
         told |= {"program": f"make-wavetable {version()}", "command": recipe.command(context.obj)}
-        _laid_out(told, plan, layout, output, engine, knobs, provenance, force, quiet, as_json)
+        _laid_out(told, plan, layout, output, engine, drawing, knobs, provenance, force, quiet, as_json)
         return
     preset = _narrowed(_preset(what), pitches, duration, changes)
     if engine == nsynth.NAME:
@@ -135,10 +139,13 @@ def grid(
     from wavetables.cli import recipe
 
     check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
-    coder = nsynth.load(checkpoint, averages, enhance, seed) if engine == nsynth.NAME else None
+    coder = nsynth.load(drawing, preset.corners) if drawing else None
     runner = coder.harmonic if coder else load_engine(engine)
     spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, knobs=preset.knobs)
-    instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
+    if coder:
+        instruments = [nsynth.instrument(coder, corner, None, quiet) for corner in preset.corners]
+    else:
+        instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
     name, total = (
         _name(what),
         (preset.notes if notes else 0) + (preset.tables * len(STEREO[preset.stereo]) if tables else 0),
@@ -149,7 +156,7 @@ def grid(
         "preset": name,
         "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
         "engine": recipe.engine_name(engine, coder or runner),
-        **(nsynth.facts(coder) if coder else {}),
+        **(coder.facts if coder else {}),
         **recipe.credits(author, licence, provenance, preset.corners),
     }
     written: list[dict[str, object]] = []
@@ -196,17 +203,19 @@ def _is_settings(what: list[str]) -> bool:
 
 
 def _plan(
-    what: list[str], pitches: str | None, duration: float | None, changes: Mapping[str, object]
+    what: list[str], pitches: str | None, duration: float | None, changes: Mapping[str, object], drawn: bool
 ) -> tuple[layouts.Plan, Knobs]:
-    """What is to be laid out, a preset, sounds, or NSynth's own settings.json, and the knobs."""
+    """What is to be laid out, a preset, sounds, or NSynth's own settings.json, and the knobs; `drawn` by NSynth."""
     preset = _narrowed(_preset(what), pitches, duration, changes)
+    if drawn:
+        nsynth.check_preset(preset)
     if len(preset.corners) > 4 and preset.knobs.envelope is not None:
         raise UsageError("--envelope: a layout's cells have four sounds each; leave it out")
     choices: tuple[tuple[str | Path, ...], ...] = ()
     if _is_settings(what):
-        from presets import nsynth
+        from presets.nsynth import choices as read_choices
 
-        choices = nsynth.choices(Path(what[0]))
+        choices = read_choices(Path(what[0]))
     return layouts.of_preset(preset, _name(what), choices), preset.knobs
 
 
@@ -221,6 +230,7 @@ def _laid_out(
     layout: str,
     output: Path | None,
     engine: str,
+    drawing: Options | None,
     knobs: Knobs,
     provenance: bool,
     force: bool,
@@ -236,24 +246,27 @@ def _laid_out(
     from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
 
-    runner = load_engine(check_choice(engine, ENGINES, "engine"))
+    check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
+    coder = nsynth.load(drawing, [*chain(*plan.matrix, *plan.choices)]) if drawing else None
+    runner = coder.harmonic if coder else load_engine(engine)
+    told = {**told, **(coder.facts if coder else {})}
     written: list[dict[str, object]] = []
-    with progress(plan.name, quiet) as update:
-        named = {**told, "engine": recipe.engine_name(engine, runner)} if provenance else {}
-        for path in layouts.write(plan, layout, folder, runner, knobs, quiet, named):
+    with progress(plan.name, quiet or coder is not None) as update:  # NSynth's own counts samples
+        named = {**told, "engine": recipe.engine_name(engine, coder or runner)} if provenance else {}
+        for path in layouts.write(plan, layout, folder, runner, coder, knobs, quiet, named):
             written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
             update(min(len(written), total), total, "")
     manifest = {
         **told,
         "layout": layout,
-        "engine": recipe.engine_name(engine, runner),
-        "versions": recipe.versions(),
+        "engine": recipe.engine_name(engine, coder or runner),
+        "versions": recipe.versions() | (nsynth.versions() if coder else {}),
         "sounds": [[str(spec) for spec in row] for row in plan.matrix],
         "pitches": plan.pitches,
         "points": plan.side,
         "weights": plan.weights,
         "knobs": asdict(knobs),
-        "seed": NOISE_SEED,
+        "seed": coder.seed if coder else NOISE_SEED,
         "files": written,
     }
     _conclude(folder, manifest, len(written), force, quiet, as_json)

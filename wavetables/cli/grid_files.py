@@ -75,11 +75,8 @@ def drawn(
 ) -> Iterator[dict[str, object]]:
     """The same by NSynth, all notes of the grid in as few batches as can be: `render`'s arguments, and the seconds of
     a note that only a frame is cut from. A row's table is cut from its notes, and crossfaded between them."""
-    import numpy as np
-
     from nsynth_core.blend import corner_weights, within_full_scale
     from nsynth_core.wavenet.engine import TABLE_SECONDS, settled
-    from wavetables.shaping import resample_frames
 
     files = _Files(spec, len(instruments), folder, told, tables or "mono", provenance, force)
     points = [(pitch, x, y) for pitch in spec.pitches for x, y in spec.points(len(instruments))]
@@ -90,7 +87,7 @@ def drawn(
             weights = corner_weights(x, y, len(instruments), spec.weights)
             short = moment or TABLE_SECONDS
             wanted.append(engine.note(sources, weights) if notes else engine.moment(sources, weights, short))
-    rate = spec.rate if notes else nsynth.table_rate(engine)
+    rate = spec.rate if notes else engine.table_rate
     row: list[Sound] = []
     for (pitch, x, y), made in zip(points, nsynth.render(engine, wanted, rate, quiet), strict=True):
         if notes:
@@ -98,9 +95,7 @@ def drawn(
         row.append(made if notes else settled(made))
         if len(row) == spec.side(len(instruments)):
             if tables:
-                cycles = nsynth.cycles(row, pitch, files.pair)
-                channels = [resample_frames(each, spec.frames) for each in cycles.reshape(-1, *cycles.shape[-2:])]
-                yield from files.table(pitch, y, np.stack(channels) if files.pair else channels[0])
+                yield from files.table(pitch, y, nsynth.table_frames(row, pitch, files.pair, spec.frames))
             row = []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nsynth_core.errors import UsageError, UserError
+from wavetables.cli import nsynth
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from nsynth_core.engine import Engine
     from nsynth_core.grid import GridPitch
     from nsynth_core.knobs import Knobs
+    from nsynth_core.wavenet.engine import NSynth, Sources
     from presets.schema import Preset
 
 LAYOUTS = ("folder", "m4l", "nsynth-super", "sfz")
 MAX_NOTES = 20_000
 MAX_GATHERED = 64  # cells and results that wait in memory
 Result = TypeVar("Result")
+Point = tuple[int, int, float]  # (ix, iy, pitch), iy from the top down
 
 
 @dataclass(frozen=True)
@@ -85,23 +88,57 @@ def check(plan: Plan, layout: str) -> int:
 
 
 def write(
-    plan: Plan, layout: str, folder: Path, engine: Engine, knobs: Knobs, quiet: bool, provenance: Mapping[str, str]
+    plan: Plan,
+    layout: str,
+    folder: Path,
+    engine: Engine,
+    coder: NSynth | None,
+    knobs: Knobs,
+    quiet: bool,
+    provenance: Mapping[str, str],
 ) -> Iterator[Path]:
-    """Render the plan and write it in the layout; yields every sound file as it is there. Files that can say where they
-    come from (SFZ) say `provenance`."""
+    """Render the plan by `engine`, or by `coder`, and write it in the layout; yields every sound file as it is there.
+    Files that can say where they come from (SFZ) say `provenance`."""
     from wavetables.cli.common import load_instrument
 
     writers: dict[str, Callable[..., Iterator[Path]]]
     writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": partial(_sfz, provenance=provenance)}
     known: dict[str | Path, Instrument] = {}
     for spec in itertools.chain(*plan.matrix, *plan.choices):
-        if spec not in known:
+        if spec not in known and coder:
+            known[spec] = nsynth.instrument(coder, spec, None, quiet)
+        elif spec not in known:
             known[spec] = load_instrument(spec, engine, quiet=quiet)
-    yield from writers[layout](plan, folder, partial(_Lattice, plan, known, engine, knobs))
+    mono = layout != "sfz"  # the others are NSynth's own
+    lattice = (
+        partial(_Drawn, plan, known, coder, mono, quiet) if coder else partial(_Lattice, plan, known, engine, knobs)
+    )
+    yield from writers[layout](plan, folder, lattice)
 
 
-class _Lattice:
-    """The notes of a plan: every cell between four neighbours is a grid of its own."""
+class _Cells:
+    """A plan's sounds, every cell between four neighbours a grid of its own."""
+
+    def __init__(
+        self, plan: Plan, known: dict[str | Path, Instrument], matrix: tuple[tuple[str | Path, ...], ...]
+    ) -> None:
+        self._plan = plan
+        self._matrix = [[known[spec] for spec in row] for row in matrix]
+
+    def at(self, ix: int, iy: int) -> tuple[tuple[int, int], float, float]:
+        """The cell (u, v) of a point, iy from the top down, and where in it the point lies."""
+        from wavetables.formats.nsynth_grid import cell
+
+        (u, x), (v, y) = (cell(index, self._plan.resolution, len(self._matrix)) for index in (ix, iy))
+        return (u, v), x, y
+
+    def corners(self, u: int, v: int) -> list[Instrument]:
+        columns = self._matrix[u], self._matrix[u + 1]
+        return [columns[0][v], columns[1][v], columns[0][v + 1], columns[1][v + 1]]
+
+
+class _Lattice(_Cells):
+    """The notes of a plan by an engine of features."""
 
     def __init__(
         self,
@@ -113,28 +150,62 @@ class _Lattice:
         rate: int,
         seconds: float,
     ) -> None:
-        self._plan, self._engine = plan, engine
-        self._matrix = [[known[spec] for spec in row] for row in matrix]
+        super().__init__(plan, known, matrix)
+        self._engine = engine
         self._options = (seconds, rate, plan.weights, 64, knobs)
-        self._cells: dict[tuple[int, int, float], GridPitch] = {}
+        self._grids: dict[tuple[int, int, float], GridPitch] = {}
 
-    def note(self, ix: int, iy: int, pitch: float) -> Callable[[], Sound]:
-        """What renders the note at a point, iy from the top down. Not to be asked for by several threads at once; what
-        it returns may be called in any."""
+    def notes(self, points: Iterable[Point]) -> Iterator[Callable[[], Sound]]:
+        """What renders the note at each of the points; it may be called in any thread."""
         from nsynth_core.grid import GridSpec, render
-        from wavetables.formats.nsynth_grid import cell
 
-        (u, x), (v, y) = (cell(index, self._plan.resolution, len(self._matrix)) for index in (ix, iy))
-        if (u, v, pitch) not in self._cells:
-            corners = [self._matrix[u][v], self._matrix[u + 1][v], self._matrix[u][v + 1], self._matrix[u + 1][v + 1]]
-            spec = GridSpec(self._plan.resolution, (pitch,), *self._options)
-            if len(self._cells) >= MAX_GATHERED:
-                self._cells.clear()
-            self._cells[u, v, pitch] = next(render(spec, corners, self._engine))
-        return partial(self._cells[u, v, pitch].note, x, y)
+        for ix, iy, pitch in points:
+            (u, v), x, y = self.at(ix, iy)
+            if (u, v, pitch) not in self._grids:
+                spec = GridSpec(self._plan.resolution, (pitch,), *self._options)
+                if len(self._grids) >= MAX_GATHERED:
+                    self._grids.clear()
+                self._grids[u, v, pitch] = next(render(spec, self.corners(u, v), self._engine))
+            yield partial(self._grids[u, v, pitch].note, x, y)
 
 
-def _m4l(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator[Path]:
+class _Drawn(_Cells):
+    """The notes of a plan by NSynth, in as few batches as can be."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        known: dict[str | Path, Instrument],
+        coder: NSynth,
+        mono: bool,
+        quiet: bool,
+        matrix: tuple[tuple[str | Path, ...], ...],
+        rate: int,
+        seconds: float,
+    ) -> None:
+        super().__init__(plan, known, matrix)
+        self._coder, self._mono, self._quiet, self._rate, self._seconds = coder, mono, quiet, rate, seconds
+
+    def notes(self, points: Iterable[Point]) -> Iterator[Callable[[], Sound]]:
+        """As those of `_Lattice`; rendered already."""
+        from nsynth_core.blend import corner_weights, within_full_scale
+
+        sources: dict[tuple[int, int, float], Sources] = {}
+        wanted = []
+        for ix, iy, pitch in points:
+            (u, v), x, y = self.at(ix, iy)
+            if (u, v, pitch) not in sources:
+                corners = self.corners(u, v)
+                sources[u, v, pitch] = nsynth.encoded(
+                    self._coder, corners, pitch, self._seconds, self._quiet, self._mono
+                )
+            weights = corner_weights(x, y, 4, self._plan.weights)
+            wanted.append(self._coder.note(sources[u, v, pitch], weights))
+        for note in nsynth.render(self._coder, wanted, self._rate, self._quiet):
+            yield partial(within_full_scale, note)
+
+
+def _m4l(plan: Plan, folder: Path, lattice: Callable[..., _Lattice | _Drawn]) -> Iterator[Path]:
     from wavetables.formats import nsynth_grid as form
 
     name, side = form.plain(plan.name).replace("-", "_"), plan.side
@@ -142,8 +213,10 @@ def _m4l(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator
     place, shape = folder / name, (side, len(plan.matrix))
 
     def jobs() -> Iterator[Callable[[], Path]]:
-        for pitch, iy, ix in itertools.product(plan.pitches, range(side), range(side)):
-            note = made.note(ix, side - 1 - iy, pitch)  # y runs from the bottom up
+        places = list(itertools.product(plan.pitches, range(side), range(side)))
+        # y runs from the bottom up
+        notes = made.notes((ix, side - 1 - iy, pitch) for pitch, iy, ix in places)
+        for (pitch, iy, ix), note in zip(places, notes, strict=True):
             yield lambda note=note, at=(ix, iy), pitch=int(pitch): form.write_grid_note(  # type: ignore[misc]
                 place, name, at, pitch, note(), shape
             )
@@ -152,7 +225,7 @@ def _m4l(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator
     yield form.write_grid_options(place, name, plan.pitches, side, len(plan.matrix))
 
 
-def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterator[Path]:
+def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice | _Drawn]) -> Iterator[Path]:
     from wavetables.cli.common import sound_name
     from wavetables.formats import nsynth_grid as form
 
@@ -162,9 +235,8 @@ def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterato
         made = lattice(((a, c), (b, d)), form.RATE, length / form.RATE)
         points = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
 
-        def rows(made: _Lattice = made) -> Iterator[Callable[[], object]]:
-            for number, iy, ix in points:  # noqa: B023
-                note = made.note(ix, iy, plan.pitches[number])
+        def rows(made: _Lattice | _Drawn = made) -> Iterator[Callable[[], object]]:
+            for note in made.notes((ix, iy, plan.pitches[number]) for number, iy, ix in points):  # noqa: B023
                 yield lambda note=note: form.pad_note(note(), length)  # type: ignore[misc]
 
         path = folder / "pads" / form.pad_name([names[each] for each in (a, b, c, d)])
@@ -175,15 +247,19 @@ def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice]) -> Iterato
     form.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
 
 
-def _sfz(plan: Plan, folder: Path, lattice: Callable[..., _Lattice], provenance: Mapping[str, str]) -> Iterator[Path]:
+def _sfz(
+    plan: Plan, folder: Path, lattice: Callable[..., _Lattice | _Drawn], provenance: Mapping[str, str]
+) -> Iterator[Path]:
     from wavetables.formats import sfz
 
     made = lattice(plan.matrix, plan.rate, plan.length / 16_000)
-    for iy, ix in itertools.product(range(plan.rows), range(plan.side)):
-        notes = _gathered(made.note(ix, iy, pitch) for pitch in plan.pitches)
+    places = list(itertools.product(range(plan.rows), range(plan.side)))
+    notes = _gathered(made.notes((ix, iy, pitch) for iy, ix in places for pitch in plan.pitches))
+    for iy, ix in places:
         path = folder / f"x{ix}y{iy}.sfz"
         mix = {"mix": f"{ix / (plan.side - 1):g},{iy / max(plan.rows - 1, 1):g}"} if provenance else {}
-        sfz.write_notes(path, dict(zip(plan.pitches, notes, strict=True)), True, {**provenance, **mix})
+        own = itertools.islice(notes, len(plan.pitches))
+        sfz.write_notes(path, dict(zip(plan.pitches, own, strict=True)), True, {**provenance, **mix})
         yield path
 
 

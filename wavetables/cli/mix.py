@@ -21,12 +21,12 @@ def points(text: str | None, sounds: int, frames: int | None, walk: bool, morph:
     if text is None:
         text = "0:1" if walk or frames is not None else "0.5"
     parts = text.split(",")
-    if len(parts) > (1 if sounds == 2 else 2):
-        takes = "one number or range between two sounds" if sounds == 2 else "X or X,Y"
+    if len(parts) > (1 if sounds <= 2 else 2):
+        takes = "one number or range between two sounds" if sounds <= 2 else "X or X,Y"
         raise UsageError(f"--mix {text}: give {takes}")
     walks = [_axis(part, text) for part in parts]
     if len(walks) == 1:
-        walks.append((0.0, 0.0, None) if sounds == 2 else (0.5, 0.5, None))
+        walks.append((0.0, 0.0, None) if sounds <= 2 else (0.5, 0.5, None))
     counts = {count for _, _, count in walks if count is not None} | ({frames} if frames is not None else set())
     if len(counts) > 1:
         raise UsageError(f"--mix {text}: two different numbers of frames ({', '.join(map(str, sorted(counts)))})")

@@ -8,37 +8,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.common import check_unused, count, progress, say
+from wavetables.cli.common import check_choice, check_unused, count, is_coded, load_instrument, progress, say
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Floats, Sound
     from nsynth_core.blend import Instrument
     from nsynth_core.wavenet.engine import Note, NSynth, Sources
+    from nsynth_core.wavenet.options import Options
     from presets.schema import Preset
 
 NAME = "nsynth"
 KNOBS = "it turns what the other engines know of a sound; NSynth has no such knob"
 
 
-def check_options(
+def options(
     engine: str,
     checkpoint: Path | None,
     averages: bool,
     enhance: bool,
     seed: int | None,
+    precision: str | None,
     knobs: Mapping[str, object],
-) -> None:
-    """Raise UsageError for options of the other kind of engine, and for NSynth without a checkpoint."""
+) -> Options | None:
+    """What NSynth is asked for; None for another engine. Raises UsageError for options of the other kind of engine, and
+    for NSynth without a checkpoint."""
     if engine != NAME:
         own = {"--checkpoint": checkpoint, "--averages": averages, "--enhance": enhance, "--seed": seed}
-        check_unused(own, "it is for --engine nsynth")
-        return
+        check_unused({**own, "--precision": precision}, "it is for --engine nsynth")
+        return None
     check_unused(knobs, KNOBS)
     if checkpoint is None:
         raise UsageError(
             "--engine nsynth needs --checkpoint DIR: Magenta's wavenet-ckpt, as a folder, .tar or prefix; "
             "'make-wavetable models' says more"
         )
+    from nsynth_core.wavenet.options import PRECISIONS, Options
+
+    kind = check_choice(precision or PRECISIONS[0], PRECISIONS, "precision")
+    return Options(checkpoint, averages, seed or 0, enhance, kind)
 
 
 def check_preset(preset: Preset) -> None:
@@ -57,23 +64,49 @@ def versions() -> dict[str, str]:
     return {"tensorflow": str(tf.__version__)}
 
 
-def load(checkpoint: Path | None, averages: bool, enhance: bool, seed: int | None) -> NSynth:
-    """The engine of a checkpoint. Raises UserError for a damaged or foreign one, or one without an encoder."""
-    from nsynth_core.wavenet.checkpoint import load as load_weights
-    from nsynth_core.wavenet.engine import NSynth
+def load(given: Options, sounds: Sequence[str | Path]) -> NSynth:
+    """The engine for `sounds`. Raises UserError for a damaged or foreign checkpoint, or one without an encoder where it
+    is needed."""
+    engine = given.load()
+    if not engine.weights.has_encoder and not all(map(is_coded, sounds)):
+        raise UserError(
+            f"{given.checkpoint}: holds only the decoder; to encode sounds, give one with the ae_ variables too"
+        )
+    return engine
 
-    assert checkpoint is not None  # checked before
-    weights = load_weights(checkpoint, averages)
-    if not weights.has_encoder:
-        raise UserError(f"{checkpoint}: holds only the decoder; to encode sounds, give one with the ae_ variables too")
-    return NSynth(weights, seed or 0, enhance)
+
+def instrument(engine: NSynth, spec: str | Path, pitch: float | None, quiet: bool) -> Instrument:
+    """As `common.load_instrument`, and for a .npy of encodings."""
+    if not is_coded(spec):
+        return load_instrument(spec, engine.harmonic, pitch, quiet)
+    import presets
+    from nsynth_core.wavenet import embeddings
+
+    path, given = presets.given_pitch(Path(presets.corner(spec) if isinstance(spec, str) else spec))
+    latent = engine.weights.latent
+    try:
+        found = embeddings.load_instrument(path, latent, given)
+    except UserError:
+        if given is not None or pitch is None:
+            raise
+        found = embeddings.load_instrument(path, latent, pitch)
+    for line in found.said:
+        say(line, quiet)
+    return found
 
 
-def facts(engine: NSynth) -> dict[str, str]:
-    """What files say of it beside the engine's name."""
-    return {"checkpoint": engine.weights.digest, "seed": str(engine.seed)} | (
-        {"enhance": "above 8 kHz by the harmonic engine"} if engine.enhance else {}
-    )
+def encoding(
+    engine: NSynth,
+    instruments: Sequence[Instrument],
+    weights: Floats,
+    pitch: float | None,
+    seconds: float | None,
+    quiet: bool,
+) -> Floats:
+    """The encoding (frames, latent) of a blended note, of which nothing is decoded; mono, as Magenta's tools encode."""
+    sources = encoded(engine, instruments, pitch, seconds, quiet, mono=True)
+    codes: Floats = engine.note(sources, weights).codes[0]
+    return codes
 
 
 def note(
@@ -106,16 +139,21 @@ def table(
 
     sources = encoded(engine, instruments, pitch, None, quiet)
     moments = [engine.moment(sources, row, seconds or TABLE_SECONDS) for row in weights]
-    notes = [settled(made) for made in render(engine, moments, table_rate(engine), quiet)]
-    return cycles(notes, root_pitch(instruments, pitch), stereo)
+    notes = [settled(made) for made in render(engine, moments, engine.table_rate, quiet)]
+    return table_frames(notes, root_pitch(instruments, pitch), stereo, len(notes))
 
 
 def encoded(
-    engine: NSynth, instruments: Sequence[Instrument], pitch: float | None, seconds: float | None, quiet: bool
+    engine: NSynth,
+    instruments: Sequence[Instrument],
+    pitch: float | None,
+    seconds: float | None,
+    quiet: bool,
+    mono: bool = False,
 ) -> Sources:
     """The instruments encoded, with progress."""
     with progress("nsynth encodes", quiet) as update:
-        return engine.sources(instruments, pitch, seconds, update)
+        return engine.sources(instruments, pitch, seconds, update, mono)
 
 
 def render(engine: NSynth, notes: Sequence[Note], rate: int, quiet: bool) -> Iterator[Sound]:
@@ -127,17 +165,14 @@ def render(engine: NSynth, notes: Sequence[Note], rate: int, quiet: bool) -> Ite
         yield from engine.render(notes, rate, update)
 
 
-def cycles(notes: Sequence[Sound], pitch: float, stereo: bool) -> Floats:
-    """Single cycles of `notes` at MIDI `pitch`, (n, 2048), or of left and right, (2, n, 2048)."""
+def table_frames(notes: Sequence[Sound], pitch: float, stereo: bool, count: int) -> Floats:
+    """Frames (count, 2048) that walk through `notes` at MIDI `pitch`, or those of left and right, (2, count, 2048)."""
     from nsynth_core.audio import Sound
+    from nsynth_core.notes import midi_to_hz
+    from wavetables.shaping import even_frames
     from wavetables.slicing import slice_each
 
-    if stereo:
-        return slice_each(notes, pitch)
-    mono: Floats = slice_each([Sound(note.mid()[:, None], note.rate) for note in notes], pitch)[0]
-    return mono
-
-
-def table_rate(engine: NSynth) -> int:
-    """At which cycles are cut: without --enhance 16 kHz is all there is."""
-    return 48_000 if engine.enhance else 16_000
+    heard = notes if stereo else [Sound(note.mid()[:, None], note.rate) for note in notes]
+    frames = even_frames(slice_each(heard, pitch), count, midi_to_hz(pitch))
+    mono: Floats = frames[0]
+    return frames if stereo else mono

@@ -12,7 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.common import Force, Frames, Quiet, check_choice, check_number, count, progress, say
+from wavetables.cli import nsynth
+from wavetables.cli.common import (
+    Averages,
+    Checkpoint,
+    DrawSeed,
+    Enhance,
+    Force,
+    Frames,
+    Precision,
+    Quiet,
+    check_choice,
+    check_number,
+    count,
+    progress,
+    say,
+)
 
 if TYPE_CHECKING:
     from wavetables.packs.journal import Facts
@@ -44,8 +59,18 @@ def pack(
         str | None, typer.Option(metavar="HOW", help="none, sheet (contact sheets) or all. Default: sheet.")
     ] = None,
     archive: Annotated[bool, typer.Option("--zip", help="Make DIR.zip, too: the same pack, the same bytes.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of sweeps: harmonic, nsynth ... Default: the recipe's."),
+    ] = None,
+    checkpoint: Checkpoint = None,
+    averages: Averages = False,
+    enhance: Enhance = False,
+    seed: DrawSeed = None,
+    precision: Precision = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes. Default: one a processor.")
+        int | None,
+        typer.Option(min=1, max=256, metavar="N", help="Processes. Default: one a processor; one, if nsynth."),
     ] = None,
     cluster: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:PORT", help="A Dask scheduler; its workers share the folders.")
@@ -66,6 +91,7 @@ def pack(
     make-wavetable pack recordings/ -o "First Light" --author Me --licence CC0-1.0 --format serum,vital,wt
     """
     import presets.packs
+    from nsynth_core.engine import ENGINES
     from wavetables.packs import names, run
     from wavetables.packs.archive import write_zip
     from wavetables.packs.making import Failure as Failed
@@ -92,6 +118,7 @@ def pack(
         "level": level,
         "frames": frames,
         "pictures": pictures,
+        "engine": None if engine is None else check_choice(engine, (*ENGINES, nsynth.NAME), "engine"),
     }
     given = {name: value for name, value in options.items() if value is not None}
     if source.is_dir():
@@ -104,6 +131,10 @@ def pack(
     else:
         plan = replace(presets.packs.load(source), **given)  # type: ignore[arg-type]
         folder = output if output is not None else Path(plan.title)
+    drawing = nsynth.options(plan.engine, checkpoint, averages, enhance, seed, precision, {})
+    if drawing:
+        plan = presets.packs.drawn(plan, drawing)
+        workers = workers if workers or cluster else 1  # TensorFlow has threads of its own
     if cluster is not None and workers is not None:
         raise UsageError("--workers are processes of this machine; a cluster has its own, leave one of them out")
     with progress(plan.title, quiet or as_json) as update:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from nsynth_core import audio, blend, cache, embedding
+from nsynth_core.audio import Floats, Sound
 from nsynth_core.engine import Engine, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
@@ -26,11 +28,16 @@ from wavetables.importing import import_sound
 from wavetables.inspection import inspect
 from wavetables.packs import loudness, plan, spectra
 from wavetables.packs.plan import Corner, Item, Pack, Recording, Sweep
-from wavetables.shaping import shape
+from wavetables.shaping import even_frames, shape
+from wavetables.slicing import slice_each
 from wavetables.table import Table
+
+if TYPE_CHECKING:
+    from nsynth_core.wavenet.engine import NSynth
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
 SHORT_DB = 0.5  # below the asked loudness
+MIXES = 9  # of a sweep that NSynth decodes, a quarter of a second each; between them frames are crossfaded
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]
 
@@ -60,7 +67,7 @@ def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
 
 
 def _make(pack: Pack, item: Item, folder: Path) -> Facts:
-    engine = load_engine(pack.engine) if isinstance(item.source, Sweep) else None
+    engine = _engine(pack) if isinstance(item.source, Sweep) else None
     found = _state(item.source.files)
     hashes = [[path.name, cache.sha256(path)] for path in item.source.files]
     table = _table(pack, item, hashes, engine)
@@ -77,16 +84,18 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
         files.append(plan.preview_path(item))
         _write(folder / files[-1], _encoded(loudness.played(frames), loudness.RATE, "FLAC", "PCM_16"))
     odd = []
-    for at, path in plan.sample_paths(pack, item).items():
+    if samples := plan.sample_paths(pack, item):
         assert isinstance(item.source, Sweep)
         assert engine is not None
-        note = loudness.levelled_note(_note(item.source, at, engine), pack.target)
-        if pack.target is not None and (heard := loudness.of_note(note)) < pack.target - SHORT_DB:
-            odd.append(f"its note at {100 * at:g} is {_short(pack.target - heard)}")
-        _write(folder / path, _encoded(note.samples, note.rate, "WAV", "PCM_24"))
-        files.append(path)
+        notes = _notes(pack, item.source, _walk(item.source, np.asarray(list(samples))), engine)
+        for (at, path), note in zip(samples.items(), notes, strict=True):
+            sound = loudness.levelled_note(note, pack.target)
+            if pack.target is not None and (heard := loudness.of_note(sound)) < pack.target - SHORT_DB:
+                odd.append(f"its note at {100 * at:g} is {_short(pack.target - heard)}")
+            _write(folder / path, _encoded(sound.samples, sound.rate, "WAV", "PCM_24"))
+            files.append(path)
     for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
-        _write(folder / path, pictures.png(figure(item, made, engine)))
+        _write(folder / path, pictures.png(figure(pack, item, made, engine)))
         files.append(path)
     level = loudness.loudness(frames)
     return {
@@ -112,18 +121,34 @@ def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Engine | Non
         return cache.remember(name, lambda: import_sound(source.path, source.pitch, pack.frames), _save, _load)
     assert engine is not None
     count = pack.frames or plan.SWEEP_FRAMES
-    walk = np.linspace(0, 1, count)[:, None] * np.subtract(source.end, source.start) + source.start
-    weights = np.stack([blend.corner_weights(x, y, len(source.corners), source.rule) for x, y in walk])
-    cycles = blend.blend_frames(
-        engine, _instruments(source, engine), weights, pitch=source.pitch, knobs=source.knobs, even=True
-    )
+    instruments = _instruments(source, engine)
+    drawn: dict[str, str] = {}
+    if pack.nsynth is not None:
+        cycles, drawn = _drawn(pack.nsynth.load(), source, instruments, count)
+    else:
+        weights = _walk(source, np.linspace(0, 1, count))
+        cycles = blend.blend_frames(engine, instruments, weights, pitch=source.pitch, knobs=source.knobs, even=True)
     told = {
         "sounds": " ".join(corner.name for corner in source.corners),
         "mix": ",".join(f"{a:g}:{b:g}" for a, b in zip(source.start, source.end, strict=True)),
         "pitch": note_name(source.pitch),
-        "engine": f"{pack.engine} {engine.version}",
+        "engine": f"{pack.engine} {pack.nsynth.load().version if pack.nsynth else engine.version}",
+        **drawn,
     }
     return Table(shape(cycles), item.name, source.pitch, told)
+
+
+def _drawn(
+    coder: NSynth, source: Sweep, instruments: list[blend.Instrument], count: int
+) -> tuple[Floats, dict[str, str]]:
+    """Frames (count, 2048) of a sweep by NSynth, and what is said of it."""
+    from nsynth_core.wavenet.engine import settled
+
+    sources = coder.sources(instruments, source.pitch, mono=True)
+    moments = [coder.moment(sources, weights) for weights in _walk(source, np.linspace(0, 1, MIXES))]
+    notes = [settled(made) for made in coder.render(moments, coder.table_rate)]
+    cycles = slice_each([Sound(note.mid()[:, None], note.rate) for note in notes], source.pitch)
+    return even_frames(cycles, count, midi_to_hz(source.pitch))[0], coder.facts
 
 
 def _instruments(source: Sweep, engine: Engine) -> list[blend.Instrument]:
@@ -155,22 +180,37 @@ def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrum
         lambda to, value: embedding.save(to, value, True),
         embedding.load,
     )
-    return blend.Instrument(path.stem, (hz_to_midi(float(np.median(code.f0_hz))),), lambda _: code, moving=True)
+    found = hz_to_midi(float(np.median(code.f0_hz)))
+    return blend.Instrument(path.stem, (found,), lambda _: code, moving=True, recording=lambda _: audio.read(path))
 
 
-def _note(source: Sweep, at: float, engine: Engine) -> audio.Sound:
-    return _mixed(source, _shares(source, at), engine)
+def _engine(pack: Pack) -> Engine:
+    """The engine that knows the pack's sounds: beside NSynth, which knows encodings, the harmonic one."""
+    return load_engine("harmonic" if pack.nsynth else pack.engine)
 
 
-def _shares(source: Sweep, at: float) -> Sequence[float]:
-    x, y = np.subtract(source.end, source.start) * at + source.start
-    return list(map(float, blend.corner_weights(float(x), float(y), len(source.corners), source.rule)))
+def engine_version(pack: Pack) -> str:
+    """What decides the sound of the pack's sweeps. Raises UserError: NSynth's checkpoint is missing or damaged."""
+    if pack.nsynth is None:
+        return _engine(pack).version
+    return cache.digest(_engine(pack).version, pack.nsynth.load().facts)
 
 
-def _mixed(source: Sweep, weights: Sequence[float], engine: Engine) -> audio.Sound:
-    return blend.blend_note(
-        engine, _instruments(source, engine), list(map(float, weights)), pitch=source.pitch, knobs=source.knobs
-    )
+def _walk(source: Sweep, places: NDArray[np.float64]) -> Floats:
+    """Weights (n, corners) at `places` (n,), each 0..1, of its way."""
+    walk = places[:, None] * np.subtract(source.end, source.start) + source.start
+    return np.stack([blend.corner_weights(float(x), float(y), len(source.corners), source.rule) for x, y in walk])
+
+
+def _notes(pack: Pack, source: Sweep, weights: Floats, engine: Engine) -> Iterable[Sound]:
+    """The sweep's notes with `weights` (n, corners), those of NSynth decoded together."""
+    instruments = _instruments(source, engine)
+    if pack.nsynth is None:
+        return (blend.blend_note(engine, instruments, row, pitch=source.pitch, knobs=source.knobs) for row in weights)
+    coder = pack.nsynth.load()
+    sources = coder.sources(instruments, source.pitch)
+    notes = coder.render([coder.note(sources, row) for row in weights], loudness.RATE)
+    return map(blend.within_full_scale, notes)
 
 
 def _save(path: Path, table: Table) -> None:
@@ -188,7 +228,7 @@ def _load(path: Path) -> Table:
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
-def _encoded(samples: audio.Floats, rate: int, kind: str, subtype: str) -> bytes:
+def _encoded(samples: Floats, rate: int, kind: str, subtype: str) -> bytes:
     """In memory, so that a full disk is the system's own error and not libsndfile's."""
     data = io.BytesIO()
     soundfile.write(data, samples, rate, format=kind, subtype=subtype)
@@ -201,38 +241,37 @@ def _write(path: Path, data: bytes) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
-def _picture(item: Item, table: Table, engine: Engine | None) -> Any:
+def _picture(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
     return pictures.table_picture(table)
 
 
-def _rainbowgrams(item: Item, table: Table, engine: Engine | None) -> Any:
+def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
     """The recording beside the table played at its pitch; or the sounds that a sweep goes between, with their blend at
     the beginning, half way and at the end, as far as those are not one sound alone."""
     source = item.source
     if isinstance(source, Sweep):
         assert engine is not None
-        shares = {place: _shares(source, at) for place, at in (("beginning", 0.0), ("half way", 0.5), ("end", 1.0))}
-        sounds = [
-            (corner.name, _mixed(source, alone, engine))
-            for k, (corner, alone) in enumerate(zip(source.corners, np.eye(len(source.corners)).tolist(), strict=True))
-            if any(share[k] > 0 for share in shares.values())
-        ]
-        blends = [
-            (f"blend, {place}", _mixed(source, share, engine)) for place, share in shares.items() if max(share) < 1
-        ]
+        shares = _walk(source, np.linspace(0, 1, 3))
+        ends = zip(source.corners, np.eye(len(source.corners), dtype=np.float32), shares.T, strict=True)
+        sounds = [(corner.name, alone) for corner, alone, share in ends if share.any()]
+        places = zip(("beginning", "half way", "end"), shares, strict=True)
+        blends = [(f"blend, {place}", share) for place, share in places if share.max() < 1]
         panels = [sounds[0], *blends, sounds[1]] if len(sounds) == 2 else [*sounds, *blends]
-        return pictures.rainbowgrams(panels, len(panels) if len(panels) < 5 else -(-len(panels) // 2))
+        titles, weights = zip(*panels, strict=True)
+        notes = _notes(pack, source, np.stack(weights), engine)
+        columns = len(panels) if len(panels) < 5 else -(-len(panels) // 2)
+        return pictures.rainbowgrams(list(zip(titles, notes, strict=True)), columns)
     panels = [("the table, played at its pitch", _at_its_pitch(table))]
     if not registry.is_table(source.path):
         panels.insert(0, (source.path.name, audio.read(source.path)))
     return pictures.rainbowgrams(panels)
 
 
-def _at_its_pitch(table: Table) -> audio.Sound:
+def _at_its_pitch(table: Table) -> Sound:
     hz = float(midi_to_hz(loudness.REFERENCE_PITCH if table.root_pitch is None else table.root_pitch))
     period = max(2, round(loudness.RATE / hz))
     # a whole number of samples, and the rate makes up for what that is off
-    return audio.Sound(loudness.played(table.frames, period)[:, None], round(period * hz))
+    return Sound(loudness.played(table.frames, period)[:, None], round(period * hz))
 
 
 def sheet(tables: tuple[Path, ...], target: Path, title: str) -> str | Failure:

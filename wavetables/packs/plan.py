@@ -11,6 +11,7 @@ from nsynth_core import cache
 from nsynth_core.blend import Instrument
 from nsynth_core.engine import Engine
 from nsynth_core.knobs import Knobs
+from nsynth_core.wavenet.options import Options
 from wavetables.formats import registry
 
 PICTURES = ("none", "sheet", "all")
@@ -19,6 +20,7 @@ FOLDERS = {"serum": "Serum", "vital": "Vital", "wt": "Surge", "wt16": "Surge 16-
 # formats of one file a table; folders of single cycles have no place among the categories of a synth's menu
 FORMATS = tuple(name for name, kind in registry.FORMATS.items() if kind.suffix not in ("", ".sfz"))
 DEFAULT_LOUDNESS = -18.0
+NSYNTH = "nsynth"
 SWEEP_FRAMES = 64
 SAMPLES_AT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -82,6 +84,7 @@ class Pack:
     loudness  LUFS of every table (`levelled`), None keeps the level; `level` is one of LEVELS
     frames    at most so many a table, None for the default: 256 of a recording, 64 of a sweep
     pictures  one of PICTURES: contact sheets, or also every table and the rainbowgrams of its sounds
+    nsynth    what NSynth is asked for, when it is the engine
     """
 
     title: str
@@ -98,6 +101,7 @@ class Pack:
     previews: bool = True
     pictures: Literal["none", "sheet", "all"] = "none"
     items: tuple[Item, ...] = ()
+    nsynth: Options | None = None
 
     @property
     def target(self) -> float | None:
@@ -147,9 +151,9 @@ def sheet_path(number: int, count: int) -> str:
 def key(pack: Pack, item: Item, version: str) -> str:
     """What decides an item's files apart from the bytes of its sources: name, options, engine (`version`: its weights),
     code."""
-    return cache.digest(
-        "item", asdict(replace(pack, items=(), description="", licence_text="")), describe(item), version
-    )
+    said = asdict(replace(pack, items=(), description="", licence_text=""))
+    del said["nsynth"]  # a place on this machine; its weights and seed are in `version`
+    return cache.digest("item", said, describe(item), version)
 
 
 def describe(item: Item) -> Mapping[str, object]:

@@ -11,11 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nsynth_core import cache
-from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal
-from wavetables.packs.making import Failure, is_full, make
+from wavetables.packs.making import Failure, engine_version, is_full, make
 from wavetables.packs.plan import Item, Pack, Sweep
 from wavetables.packs.workers import AGAIN, results
 
@@ -106,7 +105,7 @@ def _bearable(failure: Failure) -> Failure:
 def _keys(pack: Pack) -> dict[str, str]:
     """The key of each item's name, in the pack's order."""
     sweeps = any(isinstance(item.source, Sweep) for item in pack.items)
-    version = load_engine(pack.engine).version if sweeps else ""
+    version = engine_version(pack) if sweeps else ""
     return {item.name: plan.key(pack, item, version) for item in pack.items}
 
 
