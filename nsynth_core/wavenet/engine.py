@@ -155,7 +155,9 @@ class NSynth:
                     )
         name = min(lengths, key=lambda each: lengths[each])
         if seconds is not None and seconds > lengths[name]:
-            raise UserError(f"{name}: holds {lengths[name]:.3g} s, and --duration asks for {seconds:g} s")
+            raise UserError(
+                f"{name}: holds {lengths[name]:.3g} s, and {seconds:g} s are asked for; --duration says how many"
+            )
         return seconds or lengths[name]
 
     def _coded(self, instruments: Sequence[Instrument], root: float, seconds: float) -> Sources:

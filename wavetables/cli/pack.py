@@ -133,7 +133,8 @@ def pack(
         folder = output if output is not None else Path(plan.title)
     drawing = nsynth.options(plan.engine, checkpoint, averages, enhance, seed, precision, {})
     if drawing:
-        plan = presets.packs.drawn(plan, drawing)
+        # workers may run elsewhere
+        plan = presets.packs.drawn(plan, replace(drawing, checkpoint=drawing.checkpoint.absolute()))
         workers = workers if workers or cluster else 1  # TensorFlow has threads of its own
     if cluster is not None and workers is not None:
         raise UsageError("--workers are processes of this machine; a cluster has its own, leave one of them out")
