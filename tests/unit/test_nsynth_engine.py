@@ -17,13 +17,17 @@ from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
-from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw
+from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, options
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.engine import NSynth
 from nsynth_core.wavenet.enhance import enhanced
+from wavetables import pictures
 from wavetables.cli import main
 from wavetables.formats import serum
+from wavetables.packs import loudness
+from wavetables.packs.plan import DEFAULT_LOUDNESS
 from wavetables.slicing import slice_each
+from wavetables.table import Table
 
 C3 = midi_to_hz(48)
 
@@ -52,6 +56,7 @@ def folder(weights, tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    options._load.cache_clear()  # each test is a process of its own
 
 
 @pytest.fixture
@@ -500,7 +505,10 @@ def test_a_pack_of_nsynth_s(folder, drawn, tmp_path, capsys):
     digest = checkpoint.load(folder).digest
     assert (table.provenance["engine"], table.provenance["seed"]) == (f"nsynth {digest[:12]}", "3")
     assert drawn[0][1] == 3
-    assert len(list((tmp_path / "pack" / "Samples").rglob("*.wav"))) == 30
+    notes = sorted((tmp_path / "pack" / "Samples").rglob("*.wav"))
+    assert len(notes) == 30
+    for note in notes:
+        assert loudness.of_note(audio.read(note)) == pytest.approx(DEFAULT_LOUDNESS, abs=0.05)
     decoded = len(drawn)
     capsys.readouterr()
     assert main([*given, "--seed", "3"]) == 0
@@ -508,6 +516,24 @@ def test_a_pack_of_nsynth_s(folder, drawn, tmp_path, capsys):
     assert len(drawn) == decoded
     assert main([*given, "--seed", "4"]) == 1  # other noise is another pack
     assert "made from another recipe" in capsys.readouterr().err
+
+
+def test_a_pack_s_rainbowgrams_are_of_what_nsynth_decodes(folder, drawn, tmp_path, monkeypatch):
+    shown = []
+    blank = pictures.table_picture(Table(np.ones((1, 2048), np.float32), ""))
+    monkeypatch.setattr(pictures, "rainbowgrams", lambda panels, columns: shown.extend(panels) or blank)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'title = "P"\nengine = "nsynth"\nframes = 2\nsamples = true\nlevel = "kept"\npictures = "all"\n'
+        '[[sweep]]\nsounds = ["flute", "choir"]\n',
+        encoding="utf-8",
+    )
+    assert main(["pack", str(recipe), "-o", str(tmp_path / "pack"), "--checkpoint", str(folder), "-q"]) == 0
+    assert [len(call[0]) for call in drawn] == [9, 10]  # mono moments, then notes, in whose batch the sounds were
+    assert [title for title, _ in shown] == ["Flute", "blend, half way", "Choir"]
+    for at, (_, note) in zip((0, 50, 100), shown, strict=True):
+        (path,) = (tmp_path / "pack" / "Samples").rglob(f"* at {at}.wav")
+        np.testing.assert_allclose(audio.read(path).samples, note.samples, atol=1e-6)
 
 
 def test_only_what_fits_the_memory(folder, tmp_path, monkeypatch, capsys):
