@@ -47,7 +47,7 @@ FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
 # glibc hands freed memory back to the system above a limit that freeing a block of this size raises: without, the
 # blocks of a long sound come as new zeroed pages again and again, which takes as long as the arithmetic
 KEPT_BYTES = 31 << 20
-OUTLIER_SEMITONES = 7.0  # beyond the range of 80 % of the sound
+OUTLIER_SEMITONES = 7.0  # beyond the range of 70 % of the sound
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class _Audio:
             # what little lies far outside the range of the rest is noise or a creak: choose again without
             order = np.argsort(path)
             total = np.cumsum((self.energy**0.25 * found * (path > 0))[order])
-            low, high = path[order[np.searchsorted(total, [0.1 * total[-1], 0.9 * total[-1]])]]
+            low, high = path[order[np.searchsorted(total, [0.15 * total[-1], 0.85 * total[-1]])]]
             span = 2 ** (OUTLIER_SEMITONES / 12)
             if ((path > 0) & ((path < low / span) | (path > high * span))).any():
                 hz = np.where((hz >= low / span) & (hz <= high * span), hz, 0.0)
