@@ -64,7 +64,8 @@ class Instrument:
         between = mix([lower, upper], [1 - (place - low), place - low])
         if between.z.shape[1] == 0:
             return between
-        return replace(between, parts=(lower if place - low < 0.5 else upper).parts)
+        nearer = lower if place - low < 0.5 else upper
+        return replace(between, parts=tuple(replace(part, z=between.z) for part in nearer.parts))
 
 
 def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Embedding, float, str]:

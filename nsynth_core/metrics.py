@@ -60,8 +60,9 @@ def monotony(values: Floats) -> float | None:
 
     1 is monotone. Columns that hardly change (by less than NEGLIGIBLE) do not count; None where none does.
     """
-    net = np.abs(values[-1] - values[0])
-    path = np.abs(np.diff(values, axis=0)).sum(0)
+    exact = values.astype(np.float64)  # in single precision the way may come out shorter than its ends are apart
+    net = np.abs(exact[-1] - exact[0])
+    path = np.maximum(np.abs(np.diff(exact, axis=0)).sum(0), net)
     counted = net > NEGLIGIBLE
     return float((net[counted] / path[counted]).mean()) if counted.any() else None
 

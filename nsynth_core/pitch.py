@@ -35,7 +35,7 @@ __all__ = [
     "track",
 ]
 
-LOW_HZ, HIGH_HZ = 26.72, 4308.0  # A0 and C8, and the quarter tone by which pianos are stretched
+LOW_HZ, HIGH_HZ = 27.5, 4200.0
 
 QUIET_DB = -65.0  # below the loudest frame: no longer the note
 MIN_CONFIDENCE = 0.5

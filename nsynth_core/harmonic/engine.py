@@ -1,14 +1,10 @@
-"""The harmonic engine: the network decodes the blended codes, and what it misses of each source is blended beside it.
+"""The harmonic engine: a field codes each sound, what it misses is kept beside the code, and a network that was shown
+turned knobs says what lies between two sounds.
 
-residual = features - decode(encode(features)), so a blend at mix 0 or 1 gives the source back, whatever the network.
-What a residual adds to its own sound is added to the blend in proportion: with s(x) = 10 ** (x / COMPRESSED_DB),
-
-    s(blend) = s(decode(z)) + sum over sources of weight (s(source) - s(decode(its z)))
-
-and at least decode(z) plus the least of the residuals. Where a strong partial of a source was missed, its strength is
-what comes in, not a factor on whatever the network puts there. Next to residuals blended as factors (as amplitudes),
-the descriptors of 240 held-out pairs go .919 instead of .910 of their way straight, and patches with a knob turned
-partly err by 7.2 instead of 7.4 dB.
+residual = features - decode(encode(features)), so a blend at mix 0 or 1 gives the source back, whatever the networks.
+A source at the pitch of the blend is what its code gives there plus its residual; the blend is drawn from these (see
+`nsynth_core.harmonic.between`). A mean of codes, decoded, misses the true middle of a turned knob by 7.2 dB on closed
+forms and 9.3 dB on Vital; this by 4.5 and 7.0 dB.
 """
 
 from __future__ import annotations
@@ -22,7 +18,8 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 from nsynth_core.embedding import Embedding, Part, at_pitch, timing
 from nsynth_core.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features, balance_of, pan_angle
-from nsynth_core.harmonic.inputs import COMPRESSED_DB, F0_STEPS, RANK, conditions, encoder_inputs, trunk_inputs
+from nsynth_core.harmonic import between
+from nsynth_core.harmonic.inputs import F0_STEPS, RANK, conditions, encoder_inputs, trunk_inputs
 from nsynth_core.harmonic.runtime import Network, load
 
 # A residual belongs to its pitch: one or two octaves away the network alone errs by 7.6 dB on held-out instruments,
@@ -63,20 +60,11 @@ class HarmonicEngine:
     def decode(self, embedding: Embedding, f0_hz: Floats, detail: float = 1.0) -> Features:
         f0 = np.asarray(f0_hz, dtype=np.float32)
         count = max(1, int(TOP_HZ / float(f0.min())))
-        partials, noise, pan, correlation = self._field(embedding.z, embedding, f0, count)
-        if embedding.parts and detail > 0:
-            scale = np.float32(detail)
-            tones, hisses = [], []
-            for part in embedding.parts:
-                share = part.weight[:, None]
-                fade = np.exp(-((12 / REACH * np.log2(f0 / part.f0_hz)) ** 2))[:, None]
-                tone, hiss, _, _ = self._field(part.z, embedding, f0, count)
-                moved = fade * at_pitch(part.partials, part.f0_hz, f0, count, 0.0)
-                tones.append((share, tone, scale * moved))
-                hisses.append((share, hiss, scale * part.noise))
-                pan += scale * share * part.pan
-                correlation += scale * share * part.correlation
-            partials, noise = _with_residuals(partials, tones), _with_residuals(noise, hisses)
+        sources = [self._source(part, embedding, f0, count, np.float32(detail)) for part in embedding.parts]
+        weights = np.stack([part.weight for part in embedding.parts])
+        partials, noise, pan, correlation = (np.stack(each) for each in zip(*sources, strict=True))
+        partials = between.blend(self._pair, partials, weights, f0)
+        noise = between.mean_db(noise, weights)
         partials = np.where(np.arange(1, count + 1) * f0[:, None] <= TOP_HZ, partials, -200)
         power = (10 ** (partials / 10)).sum(1) + (10 ** (noise / 10)).sum(1)
         gain = (embedding.level_db - 10 * np.log10(power + 1e-15))[:, None]
@@ -84,9 +72,26 @@ class HarmonicEngine:
             f0_hz=f0,
             partials_db=np.maximum(partials + gain, FLOOR_DB).astype(np.float32),
             noise_db=np.maximum(noise + gain, FLOOR_DB).astype(np.float32),
-            balance_db=balance_of(pan),
-            correlation=np.clip(correlation, -1, 1).astype(np.float32),
+            balance_db=balance_of((weights[..., None] * pan).sum(0)),
+            correlation=np.clip((weights[..., None] * correlation).sum(0), -1, 1).astype(np.float32),
         )
+
+    def _source(
+        self, part: Part, at: Embedding, f0: Floats, count: int, detail: np.float32
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """One of the sounds of a blend at its pitch and its moments: partials (T, count) and noise in dB under the
+        level, pan, correlation."""
+        partials, noise, pan, correlation = self._field(part.z, at, f0, count)
+        if detail > 0:
+            fade = detail * np.exp(-((12 / REACH * np.log2(f0 / part.f0_hz)) ** 2))[:, None]
+            partials += fade * at_pitch(part.partials, part.f0_hz, f0, count, 0.0)
+            noise += detail * part.noise
+            pan += detail * part.pan
+            correlation += detail * part.correlation
+        return np.maximum(partials, SILENT_DB), np.maximum(noise, SILENT_DB), pan, correlation
+
+    def _pair(self, inputs: Floats) -> Floats:
+        return self._network("between", inputs)
 
     def _field(self, z: Floats, at: Embedding, f0: Floats, count: int) -> tuple[Floats, Floats, Floats, Floats]:
         """What the network alone says of codes `z`, at the moments and levels of the note `at`: partials (T, count) and
@@ -112,17 +117,3 @@ class HarmonicEngine:
 def _decibels(out: Floats) -> Floats:
     """The network's levels under the frame's: nothing is louder than the whole, whatever the code."""
     return np.asarray(np.minimum(out * 20 - 40, LOUDEST_DB), dtype=np.float32)
-
-
-def _with_residuals(blend: Floats, sources: list[tuple[Floats, Floats, Floats]]) -> Floats:
-    """`blend` (T, K), decoded, and what is missed of each source: its weight (T, 1), it decoded, its residual; dB."""
-    sum_ = _compressed(blend)
-    for weight, decoded, residual in sources:
-        sum_ += weight * (_compressed(decoded + residual) - _compressed(decoded))
-    least = blend + np.min([residual for _, _, residual in sources], axis=0)
-    blended = np.float32(COMPRESSED_DB) * np.log10(np.maximum(sum_, np.float32(1e-9)))
-    return np.asarray(np.maximum(blended, least), dtype=np.float32)
-
-
-def _compressed(db: Floats) -> Floats:
-    return np.asarray(10 ** (db / np.float32(COMPRESSED_DB)), dtype=np.float32)

@@ -19,7 +19,6 @@ OCTAVES = 6
 RANK = 96  # basis functions of the field
 TRUNK_INPUTS = ONE_HOT + 4 * OCTAVES + 4
 ATONAL_DB = -20.0  # partials that together lie so far under the frame's level say nothing about its timbre
-COMPRESSED_DB = 40.0  # what is blended beside the network adds up as 10 ** (dB / this), the root of the amplitude
 F0_STEPS = 48  # the trunk is asked at steps of a quarter of a semitone
 
 

@@ -1,4 +1,4 @@
-"""The shipped network in LiteRT: three small graphs, loaded on first use. No TensorFlow."""
+"""The shipped networks in LiteRT: four small graphs, loaded on first use. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 
-GRAPHS = ("encoder", "branch", "trunk")
+GRAPHS = ("encoder", "branch", "trunk", "between")
 
 
 def weights_folder() -> Path:
@@ -25,7 +25,7 @@ def weights_folder() -> Path:
 
 
 class Network:
-    """The three graphs of one weights folder; callable from several threads. `hash` names the weights in provenance."""
+    """The graphs of one weights folder; callable from several threads. `hash` names the weights in provenance."""
 
     def __init__(self, folder: Path):
         from ai_edge_litert.interpreter import Interpreter

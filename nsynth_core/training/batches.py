@@ -2,8 +2,7 @@
 
 Every augmentation has a known answer: a transposition moves pitch and spectrum together, an equaliser adds the same
 curve to code and target, a second note layers its partials on the first's, and a formant shift moves the spectrum under
-a fixed pitch. The last one also shows the network what *between* means: the blend of two shifts is the shift halfway,
-not both. So do the turns (see `turns`): between two settings of a knob lies the setting halfway.
+a fixed pitch.
 """
 
 from __future__ import annotations
@@ -25,12 +24,10 @@ from nsynth_core.harmonic.inputs import (
     frame_inputs,
     trunk_inputs,
 )
-from nsynth_core.training import turns
 from nsynth_core.training.corpus import HOP, Corpus
 
 NOTES, FRAMES = 64, 8
-SHIFTED, TURNED = 16, 12  # of the NOTES, so many are seen under two formant shifts, and so many at two knob settings
-TWICE = SHIFTED + TURNED  # the first of the NOTES
+SHIFTED = 12  # so many of the NOTES, the first, have their formants moved
 FIRST, OTHERS = 24, 40  # partials asked of the field a note: the first, and a random choice of the rest
 CROSS_SHARE, CROSS_SEMITONES = 0.25, 26.0
 QUIET_DB = 50.0
@@ -43,22 +40,16 @@ Indices = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """N notes, F frames, P partials, S of the notes seen twice; all float32."""
+    """N notes, F frames, P partials; all float32."""
 
     inputs: Floats  # (N F, C INPUTS)
-    second: Floats  # (S F, C INPUTS): the first S notes under another formant shift, or at another knob setting
-    mix: Floats  # (S, F, 1): where the target lies between the two
     conditions: Floats  # (N F, CONDITIONS)
     points: Floats  # (N P, TRUNK_INPUTS)
-    place: Floats  # (N, P) ERB rate of the partials
-    odd: Floats  # (N, P)
-    weight: Floats  # (N, P): how many partials each stands for
     target: Floats  # (N, F, P) dB under the frame's level
     noise: Floats  # (N, F, B)
     balance: Floats  # (N, F, B)
     correlation: Floats  # (N, F, B)
     mask: Floats  # (N, F, P)
-    own: Floats  # (N, 1, 1): 1 where the target is the coded note itself
 
 
 class Batches:
@@ -69,18 +60,14 @@ class Batches:
         self.rng = np.random.default_rng(seed)
         self.steps, self.made = steps, 0
         self.of_source = [np.flatnonzero(corpus.source == i) for i in range(len(corpus.names))]
-        turned = np.asarray([family == turns.FAMILY for family in corpus.families])
-        self.turned, self.others = np.flatnonzero(turned), np.flatnonzero(~turned)
 
     def __call__(self) -> Batch:
         # every source alike, however many keys it has
-        chosen = self.rng.choice(self.others, NOTES)
-        chosen[SHIFTED:TWICE] = self.rng.choice(self.turned, TURNED)
+        chosen = self.rng.integers(len(self.of_source), size=NOTES)
         a = np.asarray([self.rng.choice(self.of_source[i]) for i in chosen])
         b = a.copy()
         for i in np.flatnonzero(self.rng.random(NOTES) < CROSS_SHARE):
-            if i not in range(SHIFTED, TWICE):
-                b[i] = self._partner(a[i])
+            b[i] = self._partner(a[i])
         strength = float(np.interp(self.made / self.steps, [WEAKENS, 1], [1, WEAKEST]))
         self.made += 1
         return make(self.corpus, a, b, self.rng, strength)
@@ -112,7 +99,7 @@ class _View:
         """Field `name` of notes (N,) at frames (N, ...)."""
         tail = [1] * (frames.ndim - 1)
         values = np.asarray(self.arrays[name][notes.reshape(-1, *tail), frames], dtype=np.float32)
-        mixed = np.flatnonzero(self.share[: len(notes)] < 1)
+        mixed = np.flatnonzero(self.share < 1)
         if name in ("env", "partials", "noise") and len(mixed):
             beside = self.other[mixed].reshape(-1, *tail)
             index = np.minimum(frames[mixed], self.arrays["length"][beside] - 1)
@@ -126,8 +113,7 @@ class _View:
 
     def spectrum(self, notes: Indices, frames: Indices, shift: Floats) -> tuple[Floats, Floats, Floats]:
         """Envelope, partials and noise of frames (N, ...) in dB under their level, formants moved by `shift` (N,)."""
-        n = len(notes)
-        scale, curves = self.scale[:n], self.curves[:n]
+        n, scale, curves = len(notes), self.scale, self.curves
         numbers, f0 = self.arrays["numbers"][notes], self.arrays["f0"][notes] * scale
         tail = (1,) * (frames.ndim - 1)
         env = _moved(self.read("env", notes, frames), envelope_hz(), scale * shift)
@@ -148,26 +134,15 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, stren
     """Code notes `a` (N,), decode notes `b` (N,) of the same sources; `strength` 0..1 of the augmentation."""
     arrays: dict[str, NDArray[Any]] = corpus.arrays
     view = _View(corpus, a, b, rng, strength)
-    count, twice = len(a), TWICE if strength > 0 else 1
+    count = len(a)
     frames = _frames(arrays["length"][a], arrays["length"][b], rng)
-    seen, again = frames.copy(), frames[:twice].copy()  # where the note is coded, and where for the second time
-
-    ends = np.zeros((2, count))
-    mix = np.zeros((twice, FRAMES, 1), dtype=np.float32)
-    between = ends[0].copy()
+    shift = np.ones(count, dtype=np.float32)
     if strength > 0:
-        ends[:, :SHIFTED] = rng.uniform(-MAX_SHIFT, MAX_SHIFT, (2, SHIFTED))
-        way = rng.random(SHIFTED)
-        between[:SHIFTED] = ends[0, :SHIFTED] + way * (ends[1, :SHIFTED] - ends[0, :SHIFTED])
-        mix[:SHIFTED] = way[:, None, None]
-        turned = slice(SHIFTED, TWICE)
-        seen[turned], frames[turned], again[turned] = _turn(arrays["length"][a[turned]], rng)
-        mix[turned] = _way(seen[turned], frames[turned], again[turned])[..., None]
-    first, second, shift = (2 ** x.astype(np.float32) for x in (*ends, between))
+        shift[:SHIFTED] = 2 ** rng.uniform(-MAX_SHIFT, MAX_SHIFT, SHIFTED)
 
     spectrum = view.spectrum(b, frames, shift)
     numbers, f0 = arrays["numbers"][b], arrays["f0"][b] * view.scale
-    pick, weight = _picked((numbers > 0).sum(1), numbers, rng)
+    pick = _picked((numbers > 0).sum(1), rng)
     number = np.maximum(np.take_along_axis(numbers, pick, 1), 1)
     hz = (number * f0[:, None]).astype(np.float32)
     inside = (
@@ -182,37 +157,15 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, stren
     since = ((frames - arrays["onset"][b][:, None]) * (HOP / FRAME_RATE)).astype(np.float32)
     given = conditions(np.broadcast_to(f0[:, None], level.shape), below, since)
     return Batch(
-        inputs=_inputs(view, a, seen, first),
-        second=_inputs(view, a[:twice], again, second[:twice]),
-        mix=mix,
+        inputs=_inputs(view, a, frames, shift),
         conditions=given.reshape(count * FRAMES, -1),
         points=trunk_inputs(number.reshape(-1), hz.reshape(-1)),
-        place=hz_to_erb(hz).astype(np.float32),
-        odd=(number % 2).astype(np.float32),
-        weight=(weight * inside).astype(np.float32),
         target=np.take_along_axis(spectrum[1], pick[:, None, :].repeat(FRAMES, 1), 2),
         noise=spectrum[2],
         balance=arrays["balance"][b[:, None], frames].astype(np.float32),
         correlation=arrays["correlation"][b[:, None], frames].astype(np.float32),
         mask=(inside[:, None, :] & (below > -QUIET_DB)[..., None]).astype(np.float32),
-        own=(a == b).astype(np.float32)[:, None, None],
     )
-
-
-def _turn(length: Indices, rng: np.random.Generator) -> tuple[Indices, Indices, Indices]:
-    """Two frames (N, FRAMES) of each turn, and one between them, in the order first, between, second."""
-    last = np.minimum(length - 1, int(turns.END * FRAME_RATE / HOP))[:, None]
-    begin = np.minimum(int(turns.START * FRAME_RATE / HOP), last)
-    ends = begin + rng.random((2, len(length), FRAMES)) * (last - begin)
-    between = ends[0] + rng.random(ends[0].shape) * (ends[1] - ends[0])
-    return tuple(np.round(x).astype(np.int64) for x in (ends[0], between, ends[1]))  # type: ignore[return-value]
-
-
-def _way(first: Indices, between: Indices, second: Indices) -> Floats:
-    """How far `between` is on the way, 0..1; 0 where there is no way to go."""
-    knob = [turns.position(np.asarray(frames * (HOP / FRAME_RATE))) for frames in (first, between, second)]
-    way = np.divide(knob[1] - knob[0], knob[2] - knob[0], out=np.zeros_like(knob[0]), where=knob[2] != knob[0])
-    return np.asarray(way, dtype=np.float32)
 
 
 def _inputs(view: _View, notes: Indices, frames: Indices, shift: Floats) -> Floats:
@@ -231,14 +184,11 @@ def _frames(length_a: Indices, length_b: Indices, rng: np.random.Generator) -> I
     return np.asarray(rng.random((len(last), FRAMES)) * np.where(early, np.minimum(last, 25), last), dtype=np.int64)
 
 
-def _picked(size: Indices, numbers: NDArray[np.int32], rng: np.random.Generator) -> tuple[Indices, Floats]:
-    """Which stored partials are asked for, (N, FIRST + OTHERS), and how many each stands for."""
+def _picked(size: Indices, rng: np.random.Generator) -> Indices:
+    """Which stored partials are asked for, (N, FIRST + OTHERS)."""
     rest = np.maximum(size - FIRST, 1)[:, None]
     random = FIRST + (rng.random((len(size), OTHERS)) * rest).astype(np.int64)
-    pick = np.concatenate([np.broadcast_to(np.arange(FIRST), (len(size), FIRST)), random], axis=1)
-    width = np.maximum(np.diff(numbers, axis=1, append=0), 1)
-    weight = np.take_along_axis(width, pick, 1) * np.where(np.arange(FIRST + OTHERS) < FIRST, 1, rest / OTHERS)
-    return pick, weight.astype(np.float32)
+    return np.concatenate([np.broadcast_to(np.arange(FIRST), (len(size), FIRST)), random], axis=1)
 
 
 def _equalisers(rng: np.random.Generator, count: int, strength: float) -> Floats:

@@ -1,9 +1,10 @@
-"""Keras → LiteRT: the three graphs of the field with half-precision weights, and their model card."""
+"""Keras → LiteRT: the graphs of the harmonic engine with half-precision weights, and their model card."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -11,14 +12,13 @@ import tensorflow as tf
 
 from nsynth_core.files import atomic
 from nsynth_core.harmonic.runtime import GRAPHS
-from nsynth_core.training.fit import Model
 
 
-def export(model: Model, folder: Path, card: dict[str, object]) -> None:
-    """Write `encoder.tflite`, `branch.tflite`, `trunk.tflite` and `model_card.json` to `folder`, over older ones."""
+def export(graphs: Mapping[str, keras.Model], folder: Path, card: dict[str, object]) -> None:
+    """Write each of GRAPHS as `NAME.tflite`, and `model_card.json`, to `folder`, over older ones."""
     for name in GRAPHS:
         with atomic(folder / f"{name}.tflite", force=True) as temporary:
-            temporary.write_bytes(_convert(getattr(model, name)))
+            temporary.write_bytes(_convert(graphs[name]))
     with atomic(folder / "model_card.json", force=True) as temporary:
         temporary.write_text(json.dumps(card, indent=1) + "\n")
 

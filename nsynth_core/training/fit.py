@@ -2,9 +2,7 @@
 
 The loss is what the report measures: the log-spectral distance over the partials within RANGE_DB of a frame's
 strongest. A quarter of every batch decodes a *different* note of the same source from the code of one note, so that the
-code holds the timbre and the branch learns what a change of register does to it. Another quarter is decoded between two
-codes whose true middle is known (see `batches`), and straight lines between codes of unrelated notes are kept from
-wandering.
+code holds the timbre and the branch learns what a change of register does to it.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -22,15 +19,13 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.harmonic import network
-from nsynth_core.harmonic.inputs import COMPRESSED_DB, FIRST_PARTIALS, FLOOR, RANK
-from nsynth_core.metrics import NEGLIGIBLE
+from nsynth_core.harmonic.inputs import FIRST_PARTIALS, FLOOR, RANK
 from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
 from nsynth_core.training.corpus import Corpus
 
 RANGE_DB = 60.0
-NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT, WANDER_WEIGHT = 0.35, 0.1, 0.1, 6.0
-EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
-CODE_NOISE = 0.05
+NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT = 0.35, 0.1, 0.1
+CODE_NOISE = 0.03
 AVERAGE = 0.999
 PEAK_RATE, END_RATE, WARM_UP = 1.5e-3, 2e-5, 500
 CHECKPOINT_STEPS = 1000
@@ -45,19 +40,23 @@ class Model:
     trunk: keras.Model
 
     @property
+    def graphs(self) -> dict[str, keras.Model]:
+        return {"encoder": self.encoder, "branch": self.branch, "trunk": self.trunk}
+
+    @property
     def variables(self) -> list[keras.Variable]:
-        return [v for part in (self.encoder, self.branch, self.trunk) for v in part.trainable_variables]
+        return [v for part in self.graphs.values() for v in part.trainable_variables]
 
     def save(self, folder: Path) -> None:
         """Write the weights of the three parts, over older ones."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("encoder", "branch", "trunk"):
-            getattr(self, name).save_weights(folder / f"{name}.weights.h5")
+        for name, part in self.graphs.items():
+            part.save_weights(folder / f"{name}.weights.h5")
 
     def restore(self, folder: Path) -> None:
         """Read what `save` wrote."""
-        for name in ("encoder", "branch", "trunk"):
-            getattr(self, name).load_weights(folder / f"{name}.weights.h5")
+        for name, part in self.graphs.items():
+            part.load_weights(folder / f"{name}.weights.h5")
 
 
 def build(dims: int = network.DIMS) -> Model:
@@ -84,63 +83,10 @@ def distance(target: tf.Tensor, partials: tf.Tensor, mask: tf.Tensor) -> tf.Tens
     return tf.reduce_sum(used * tf.sqrt(mean + 0.05)) / tf.maximum(tf.reduce_sum(used), 1)
 
 
-def wandering(model: Model, z: tf.Tensor, batch: Batch, basis: tf.Tensor) -> tf.Tensor:
-    """How far what a listener hears leaves the straight way between two notes: detour / length, 0..1.
-
-    The way is that of a blend: codes (N, F, dims) on a straight line, what the network misses of both notes beside it
-    (see `nsynth_core.harmonic.engine`). A note's partner is the next higher in the batch; what is missed of it is
-    carried over by number.
-    """
-    pitch = batch.conditions[:: z.shape[1], 0]
-    order = tf.argsort(pitch)
-    partner = tf.gather(tf.roll(order, -1, 0), tf.argsort(order))
-    inside = [tf.random.uniform((basis.shape[0], 1, 1), low, low + 0.4) for low in (0.1, 0.5)]
-    mixes = [0.0, *inside, 1.0]
-    towards = tf.gather(z, partner)
-    decoded = [decode(model, _rows(z + mix * (towards - z)), batch.conditions, basis)[0] for mix in mixes]
-    missed = tf.clip_by_value((batch.target - decoded[0]) * batch.mask * batch.own, -40.0, 40.0)
-    ends = ((decoded[0], missed), (decoded[-1], tf.gather(missed, partner)))
-    gained = [compressed(end + miss) - compressed(end) for end, miss in ends]
-    least = tf.minimum(missed, ends[1][1])
-    path = []
-    for mix, partials in zip(mixes, decoded, strict=True):
-        sum_ = compressed(partials) + gained[0] + mix * (gained[1] - gained[0])
-        blended = tf.maximum(COMPRESSED_DB / np.log(10) * tf.math.log(tf.maximum(sum_, 1e-4)), partials + least)
-        path.append(heard(tf.clip_by_value(blended, FLOOR, 6.0), batch))
-    length = tf.add_n([tf.abs(after - before) for before, after in pairwise(path)])
-    net = tf.abs(path[-1] - path[0])
-    counted = tf.cast(net > NEGLIGIBLE, tf.float32)
-    return tf.reduce_sum(counted * (1 - net / (length + 1e-6))) / (tf.reduce_sum(counted) + 1.0)
-
-
-def compressed(db: tf.Tensor) -> tf.Tensor:
-    return 10 ** (db / COMPRESSED_DB)
-
-
-def heard(partials: tf.Tensor, batch: Batch) -> tf.Tensor:
-    """(N, F, 4 + len(EDGES)): brightness, width, shares of the fundamental, of odd partials and below EDGES."""
-    power = batch.weight[:, None] * 10 ** (partials / 10)
-    share = power / (tf.reduce_sum(power, 2, keepdims=True) + 1e-9)
-    place = batch.place[:, None]
-    centroid = tf.reduce_sum(share * place, 2)
-    spread = tf.sqrt(tf.reduce_sum(share * (place - centroid[..., None]) ** 2, 2) + 1e-3)
-    odd = tf.reduce_sum(share * batch.odd[:, None], 2)
-    below = [tf.reduce_sum(share * tf.sigmoid(2 * (edge - place)), 2) for edge in EDGES]
-    return tf.stack([centroid / 20, spread / 10, share[..., 0], odd, *below], axis=2)
-
-
-def _rows(codes: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(codes, (-1, codes.shape[2]))
-
-
-def losses(batch: Batch, model: Model, code_noise: float, wander: bool = True) -> dict[str, tf.Tensor]:
+def losses(batch: Batch, model: Model, code_noise: float) -> dict[str, tf.Tensor]:
     """The parts of the loss and their weighted sum "total"."""
     z = model.encoder(batch.inputs)
-    codes = tf.reshape(z, (*batch.target.shape[:2], -1))
-    first = codes[: batch.mix.shape[0]]
-    again = tf.reshape(model.encoder(batch.second), first.shape)
-    codes = tf.concat([first + batch.mix * (again - first), codes[batch.mix.shape[0] :]], axis=0)
-    used = _rows(codes) + code_noise * tf.random.normal(z.shape)
+    used = z + code_noise * tf.random.normal(z.shape)
     basis = tf.reshape(model.trunk(batch.points), (batch.target.shape[0], -1, RANK))
     partials, noise, balance, correlation = decode(model, used, batch.conditions, basis)
     loud = tf.cast(tf.reduce_sum(batch.mask, 2) > 0, tf.float32)[..., None]
@@ -149,11 +95,10 @@ def losses(batch: Batch, model: Model, code_noise: float, wander: bool = True) -
         "distance": distance(batch.target, partials, batch.mask),
         "noise": tf.reduce_mean(noise_error * loud),
         "stereo": tf.reduce_mean(tf.abs(balance - batch.balance) + 10 * tf.abs(correlation - batch.correlation)),
-        # codes near the unit sphere: a straight line between two of them stays where the decoder has been
+        # codes near the unit sphere: the mean of an instrument's two keys stays where the decoder has been
         "size": tf.reduce_mean(tf.nn.relu(tf.reduce_mean(z**2, 1) - 1.0)),
-        "wander": wandering(model, codes, batch, basis) if wander else tf.constant(0.0),
     }
-    weights = {"noise": NOISE_WEIGHT, "stereo": STEREO_WEIGHT, "size": SIZE_WEIGHT, "wander": WANDER_WEIGHT}
+    weights = {"noise": NOISE_WEIGHT, "stereo": STEREO_WEIGHT, "size": SIZE_WEIGHT}
     parts["total"] = parts["distance"] + tf.add_n([weight * parts[name] for name, weight in weights.items()])
     return parts
 
@@ -181,7 +126,7 @@ def train(
     optimizer.build(model.variables)
     average = [tf.Variable(v.value, trainable=False) for v in model.variables]
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(batch: Batch, number: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             parts = losses(batch, model, CODE_NOISE)
@@ -211,7 +156,7 @@ def train(
             current = [v.numpy() for v in model.variables]
             _assign(model, [v.numpy() for v in average])
             model.save(folder)
-            found = [float(losses(Batch(*map(tf.constant, b)), model, 0.0, wander=False)["distance"]) for b in held_out]
+            found = [float(losses(Batch(*map(tf.constant, b)), model, 0.0)["distance"]) for b in held_out]
             figures["validation"] = float(np.mean(found))
             figures["minutes"] = (time.monotonic() - started) / 60
             report(i, steps, figures)

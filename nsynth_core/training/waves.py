@@ -36,7 +36,7 @@ def wave(low: float, high: float, hz: float, turn: float = 0.0) -> Path:
 # --- filters ---
 
 
-def resonator(hz: Reals, cutoff: Reals, q: float, kind: str) -> Complexes:
+def resonator(hz: Reals, cutoff: Reals | float, q: Reals | float, kind: str) -> Complexes:
     """Two-pole low-pass, band-pass or high-pass at `cutoff` Hz."""
     s = 1j * hz / cutoff
     passed = {"low": s**0, "band": s / q, "high": s**2}[kind]
@@ -214,7 +214,7 @@ class Tract:
         centres[:, 0] = np.maximum(centres[:, 0], note.f0 * 1.05)
         centres[:, 1] = np.maximum(centres[:, 1], centres[:, 0] * 1.15)
         out = np.ones((len(note.t), hz.shape[1]), dtype=np.complex128)
-        for centre, width in zip(centres.T[:, :, None], BANDWIDTHS * self.bandwidth, strict=True):
+        for centre, width in zip(centres.T[:, :, None], BANDWIDTHS[: len(self.start)] * self.bandwidth, strict=True):
             out *= centre**2 / (centre**2 - hz**2 + 1j * hz * width)
         return out
 

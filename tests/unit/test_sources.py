@@ -192,7 +192,7 @@ def test_built_in_instruments_name_sources_that_may_be_shipped(sources):
             assert np.abs(source.render(midi, 100, RATE, 0.3).samples).max() > 0.02, (instrument["name"], midi)
 
 
-@pytest.mark.parametrize("kind", turns.TURNS)
+@pytest.mark.parametrize("kind", [kind for kind, (count, _, _) in turns.TURNS.items() if count])
 def test_a_turn_turns_evenly_from_start_to_end(kind):
     """The spectrum stands still before the turn and after it, and differs between the two."""
     name = next(name for name in turns.names() if f"/{kind}-" in name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CORPUS, MODEL = Path("corpus"), Path("model")
 STEPS = 18_000  # of the shipped weights
+PAIRS, PAIR_STEPS = 60_000, 12_000  # of the network that says what lies between two sounds
 
 
 def corpus(
@@ -83,8 +85,12 @@ def train(
         raise UserError(f"{output}: cannot be made: {error.strerror}; choose another -o") from error
     # TensorFlow's greeting is no message of ours; it reads this once, when it is imported
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from nsynth_core.training import export, fit
+    from nsynth_core.training import export, fit, fit_between, pairs
 
+    def figured(update: Callable[[int, int, str], None]) -> Callable[[int, int, dict[str, float]], None]:
+        return lambda step, of, figures: update(step, of, " ".join(f"{name} {x:.3f}" for name, x in figures.items()))
+
+    share = (steps or STEPS) / STEPS
     with progress("train", quiet) as update:
         model, figures = fit.train(
             learn,
@@ -92,11 +98,18 @@ def train(
             output / "checkpoint",
             seed,
             steps or STEPS,
-            report=lambda step, of, figures: update(
-                step, of, " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
-            ),
+            report=figured(update),
         )
-    export.export(model, output, _card(learn, seed, steps or STEPS, figures))
+    with progress("pairs", quiet) as update:
+        known = pairs.make(learn, max(1, round(share * PAIRS)), seed, update)
+        unseen = pairs.make(held_out, max(1, round(share * PAIRS / 20)), seed + 1, update)
+    with progress("between", quiet) as update:
+        between, found = fit_between.train(
+            known, unseen, seed, max(1, round(share * PAIR_STEPS)), report=figured(update)
+        )
+    figures |= {f"between_{name}": figure for name, figure in found.items()}
+    between.save_weights(output / "checkpoint" / "between.weights.h5")
+    export.export(model.graphs | {"between": between}, output, _card(learn, seed, steps or STEPS, figures))
     _write_linear_code(output / "pca.npz", learn, seed)
     _write_bank(output, seed, soundfonts, quiet)
     print(output)
@@ -137,7 +150,7 @@ def _card(learn: Corpus, seed: int, steps: int, figures: dict[str, float]) -> di
     families = {name: learn.families.count(name) for name in sorted(set(learn.families))}
     collections = sorted({name.partition("/")[0] for name in learn.names})
     return {
-        "what": "harmonic field: encoder, branch and trunk in LiteRT, half-precision weights",
+        "what": "harmonic field (encoder, branch, trunk) and what lies between two spectra, in LiteRT, half precision",
         "made_by": f"make-wavetable {version()}: make-wavetable corpus, make-wavetable train",
         "commit": _commit(),
         "seed": seed,

@@ -1,0 +1,268 @@
+"""Fits what the network says of two spectra to pairs whose middles are known.
+
+The loss is the log-spectral distance of the blend to the true middle; for two spectra that have nothing to do with each
+other, it is how far what a listener hears leaves the straight way between them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from nsynth_core.features import TOP_HZ, hz_to_erb
+from nsynth_core.harmonic import network
+from nsynth_core.harmonic.between import (
+    CURVE_POINTS,
+    FOLLOWED,
+    NEIGHBOURS,
+    PLACES,
+    REACH_DB,
+    REACH_ERB,
+    SINGLE,
+    UNTOLD,
+    apart,
+    quantiles,
+    transported,
+)
+from nsynth_core.metrics import RANGE_DB
+from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
+
+BATCH, STRANGERS, STATIONS = 128, 32, 5
+NEAR = 40  # places apart, in the order of their pitches, that two strangers are at most
+WANDER_WEIGHT, SIZE_WEIGHT = 8.0, 0.01
+PEAK_RATE, END_RATE, WARM_UP = 1e-3, 2e-5, 300
+AVERAGE = 0.999
+EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
+LEARNT_DB = 40.0  # of `compressed`: played at COMPRESSED_DB, descriptors go .921 of their way straight instead of .914
+HARDLY = 0.2  # of the same scale: a way so short may bend
+HEARD = (1.0, 2.0, 1.0, 1.0, *(1 / 3 for _ in EDGES))  # weights of what is `heard`; the width wanders most
+TOP_ERB = float(hz_to_erb(np.float32(TOP_HZ)))
+LOG_10 = float(np.log(10))
+
+Indices = NDArray[np.int64]
+Reals = NDArray[np.floating[Any]]
+
+
+class Asked(NamedTuple):
+    """N pairs at M mixes each: f0 (N,), inputs (N, 2, ...), how far `apart` they are (N,), ends (N, 2, PARTIALS), mix
+    (N, M), what is `transported` there (N, M, 2, ...), and the true middle, where it is known (N, PARTIALS)."""
+
+    f0: Floats
+    inputs: Floats
+    apart: Floats
+    ends: Floats
+    mix: Floats
+    away: Floats
+    middle: Floats
+
+
+class Spectra:
+    """N spectra at f0 (N,) Hz and what depends on the pitch alone: ERB rates, the partials there are, the basis."""
+
+    def __init__(self, f0: tf.Tensor):
+        self.f0 = f0[:, None]
+        number = tf.range(1, PARTIALS + 1, dtype=tf.float32)
+        self.erb = 21.4 * tf.math.log(1 + 0.00437 * number * self.f0) / LOG_10
+        self.count = tf.minimum(tf.floor(TOP_HZ / self.f0), PARTIALS)
+        self.mask = tf.cast(number <= self.count, tf.float32)
+        place = tf.minimum(self.erb / TOP_ERB, 1) * (CURVE_POINTS - 1)
+        tent = tf.nn.relu(1 - tf.abs(place[..., None] - tf.range(CURVE_POINTS, dtype=tf.float32)))
+        odd = tf.math.floormod(number, 2)[:, None]
+        single = tf.broadcast_to(tf.eye(PARTIALS, SINGLE), (tf.shape(f0)[0], PARTIALS, SINGLE))
+        self.basis = tf.concat([tent * odd, tent * (1 - odd), single], axis=2)
+
+
+def blends(model: keras.Model, at: Spectra, asked: Asked) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """The blends (N, PARTIALS) at each of the mixes, as of `nsynth_core.harmonic.between.blend`; and the mean square of
+    what the network said."""
+    octave = tf.math.log(at.f0 / 261.6) / np.log(2) / 3
+    out, size = [], 0.0
+    for number in range(asked.mix.shape[1]):
+        mix, away = asked.mix[:, number, None], asked.away[:, number]
+        flat = tf.reshape(away, (away.shape[0], 2, -1)) / REACH_ERB
+        given = [
+            tf.concat([asked.inputs[:, a], asked.inputs[:, 1 - a], flat[:, a], share, octave, octave**2], 1)
+            for a, share in ((0, mix), (1, 1 - mix))
+        ]
+        said = model(tf.concat(given, 0))
+        size += tf.reduce_mean(said**2) / asked.mix.shape[1]
+        sum_, added = 0.0, 0.0
+        for end, one, near, far in zip((0, 1), tf.split(said, 2), (1 - mix, mix), (mix, 1 - mix), strict=True):
+            share = tf.reshape(one[:, :FOLLOWED], away[:, end].shape) + tf.constant(UNTOLD)[:, None]
+            followed = tf.reduce_sum(share * away[:, end], 1)
+            own = one[:, FOLLOWED:] * asked.apart[:, None]
+            displaced = followed + REACH_ERB * far * own[:, :PLACES]
+            sum_ += near * compressed(_moved(asked.ends[:, end], displaced, at))
+            added += own[:, PLACES:]
+        mean = LEARNT_DB / LOG_10 * tf.math.log(tf.maximum(sum_, 1e-5))
+        out.append(mean + REACH_DB * 4 * mix * (1 - mix) * tf.einsum("nc,npc->np", added, at.basis))
+    return out, size
+
+
+def _moved(partials: tf.Tensor, away: tf.Tensor, at: Spectra) -> tf.Tensor:
+    top = tf.nn.max_pool1d(partials[..., None], NEIGHBOURS, 1, "SAME")
+    closed = -tf.nn.max_pool1d(-top, NEIGHBOURS, 1, "SAME")[..., 0]
+    displaced = at.erb + _read(away, tf.minimum(at.erb / TOP_ERB, 1) * (PLACES - 1))
+    hz = (10 ** (tf.clip_by_value(displaced, 0.0, TOP_ERB + 2) / 21.4) - 1) / 0.00437
+    return _read(closed, tf.clip_by_value(hz / at.f0, 1.0, at.count) - 1) + partials - closed
+
+
+def _read(values: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+    low = tf.minimum(tf.cast(place, tf.int32), values.shape[1] - 2)
+    below, above = (tf.gather(values, low + k, batch_dims=1) for k in (0, 1))
+    return below + (place - tf.cast(low, tf.float32)) * (above - below)
+
+
+def compressed(db: tf.Tensor) -> tf.Tensor:
+    return 10 ** (db / LEARNT_DB)
+
+
+def levelled(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
+    """Under the tone's own level."""
+    return partials - 10 / LOG_10 * tf.math.log(tf.reduce_sum(at.mask * 10 ** (partials / 10), 1, keepdims=True) + 1e-9)
+
+
+def distance(true: tf.Tensor, other: tf.Tensor, at: Spectra) -> tf.Tensor:
+    """The log-spectral distance (N,), dB. Below RANGE_DB under the strongest only being too loud is wrong."""
+    true, other = levelled(true, at), levelled(other, at)
+    floor = tf.reduce_max(true - 200 * (1 - at.mask), axis=1, keepdims=True) - RANGE_DB
+    error = tf.where(true > floor, tf.maximum(other, floor - 20) - true, tf.nn.relu(other - floor))
+    used = at.mask * tf.cast((true > floor) | (other > floor), tf.float32)
+    return tf.sqrt(tf.reduce_sum(used * error**2, 1) / tf.maximum(tf.reduce_sum(used, 1), 1) + 0.05)
+
+
+def heard(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
+    """(N, 4 + len(EDGES)): brightness, width, shares of the fundamental, of odd partials and below EDGES."""
+    power = at.mask * 10 ** (partials / 10)
+    share = power / (tf.reduce_sum(power, 1, keepdims=True) + 1e-9)
+    centroid = tf.reduce_sum(share * at.erb, 1)
+    spread = tf.sqrt(tf.reduce_sum(share * (at.erb - centroid[:, None]) ** 2, 1) + 1e-3)
+    odd = tf.reduce_sum(share[:, ::2], 1)
+    below = [tf.reduce_sum(share * tf.sigmoid(2 * (edge - at.erb)), 1) for edge in EDGES]
+    return tf.stack([centroid / 20, spread / 10, share[:, 0], odd, *below], axis=1)
+
+
+def wandering(path: list[tf.Tensor], at: Spectra) -> tf.Tensor:
+    """How far what a listener hears leaves the straight way from the first to the last of `path`: detour / way."""
+    stations = [heard(partials, at) for partials in path]
+    length = tf.add_n([tf.abs(after - before) for before, after in pairwise(stations)])
+    net = tf.abs(stations[-1] - stations[0])
+    return tf.reduce_mean(tf.reduce_sum(tf.constant(HEARD) * (length - net) / (net + HARDLY), 1)) / sum(HEARD)
+
+
+def losses(model: keras.Model, known: Asked, strangers: Asked) -> dict[str, tf.Tensor]:
+    """The parts of the loss and their weighted sum "total"."""
+    at, beside = Spectra(known.f0), Spectra(strangers.f0)
+    (middle,), size = blends(model, at, known)
+    path, strange = blends(model, beside, strangers)
+    parts = {
+        "distance": tf.reduce_mean(distance(known.middle, middle, at)),
+        "wander": wandering([strangers.ends[:, 0], *path, strangers.ends[:, 1]], beside),
+        "size": size + strange,
+    }
+    parts["total"] = parts["distance"] + WANDER_WEIGHT * parts["wander"] + SIZE_WEIGHT * parts["size"]
+    return parts
+
+
+def train(
+    pairs: Pairs,
+    held_out: Pairs,
+    seed: int,
+    steps: int,
+    report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, figures: None,
+) -> tuple[keras.Model, dict[str, float]]:
+    """Fit the graph "between" on `pairs` → (model with averaged weights, last figures).
+
+    Adam, a warm-up and a cosine. `seed` decides everything that is random.
+    """
+    keras.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
+    model = network.between()
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, END_RATE / PEAK_RATE, warmup_target=PEAK_RATE, warmup_steps=min(WARM_UP, steps // 4)
+    )
+    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
+    optimizer.build(model.trainable_variables)
+    average = [tf.Variable(v.value, trainable=False) for v in model.trainable_variables]
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def step(known: Asked, strangers: Asked, number: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            parts = losses(model, known, strangers)
+        gradients = tape.gradient(parts["total"], [v.value for v in model.trainable_variables])
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        decay = tf.minimum(AVERAGE, (1.0 + number) / (10.0 + number))
+        for kept, now in zip(average, model.trainable_variables, strict=True):
+            kept.assign(decay * kept + (1 - decay) * now.value)
+        return parts
+
+    moves = (pairs.spectra[:, 0] != pairs.spectra[:, -1]).any(1)
+    turned, single = np.flatnonzero(moves), np.flatnonzero(~moves)
+    single = single[np.argsort(pairs.f0[single], kind="stable")]
+    spread = _spread(pairs)
+    started = time.monotonic()
+    figures: dict[str, float] = {}
+    for i in range(1, steps + 1):
+        known = _known(pairs, spread, rng.choice(turned, BATCH), rng)
+        parts = step(known, _strangers(pairs, spread, single, rng), tf.constant(i, tf.float32))
+        if i % 100 == 0 or i == steps:
+            figures = {name: float(value) for name, value in parts.items()}
+            figures["minutes"] = (time.monotonic() - started) / 60
+            report(i, steps, figures)
+    for variable, value in zip(model.trainable_variables, average, strict=True):
+        variable.assign(value.numpy())
+    rng, spread, errors = np.random.default_rng(seed), _spread(held_out), []
+    for chosen in np.array_split(np.arange(len(held_out.f0)), max(1, len(held_out.f0) // BATCH)):
+        asked = _known(held_out, spread, chosen, rng)
+        at = Spectra(asked.f0)
+        (middle,), _ = blends(model, at, asked)
+        errors.append(float(tf.reduce_mean(distance(asked.middle, middle, at))))
+    return model, figures | {"validation": float(np.mean(errors))}
+
+
+def _spread(pairs: Pairs) -> Floats:
+    """The quantiles of all ends, (N, 2, ...)."""
+    return np.stack([quantiles(pairs.inputs[:, end].astype(np.float32)) for end in (0, 1)], axis=1)
+
+
+def _asked(f0: Floats, inputs: Reals, ends: Reals, spread: Floats, mix: Floats, middle: Reals) -> Asked:
+    away = np.stack([transported(spread[:, 0], spread[:, 1], each) for each in mix.T], axis=1)
+    far = apart(inputs[:, 0].astype(np.float32), inputs[:, 1].astype(np.float32))
+    return Asked(*(x.astype(np.float32) for x in (f0, inputs, far, ends, mix, away, middle)))
+
+
+def _known(pairs: Pairs, spread: Floats, chosen: Indices, rng: np.random.Generator) -> Asked:
+    which = rng.integers(MIDDLES, size=len(chosen))
+    return _asked(
+        pairs.f0[chosen],
+        pairs.inputs[chosen],
+        pairs.spectra[chosen][:, [0, -1]],
+        spread[chosen],
+        pairs.mix[chosen, which][:, None],
+        pairs.spectra[chosen, 1 + which],
+    )
+
+
+def _strangers(pairs: Pairs, spread: Floats, single: Indices, rng: np.random.Generator) -> Asked:
+    """Two of the `single` spectra, which lie in the order of their pitches, taken for sounds of one pitch, that of the
+    first, at STATIONS between them."""
+    place = rng.integers(len(single), size=STRANGERS)
+    beside = np.clip(place + rng.integers(-NEAR, NEAR + 1, STRANGERS), 0, len(single) - 1)
+    first, second = single[place], single[beside]
+    mix = (np.arange(STATIONS) + rng.random((STRANGERS, STATIONS))) / STATIONS
+    return _asked(
+        pairs.f0[first],
+        np.stack([pairs.inputs[first, 0], pairs.inputs[second, 0]], axis=1),
+        np.stack([pairs.spectra[first, 0], pairs.spectra[second, 0]], axis=1),
+        np.stack([spread[first, 0], spread[second, 0]], axis=1),
+        mix.astype(np.float32),
+        np.zeros((STRANGERS, 0)),
+    )

@@ -1,0 +1,148 @@
+"""Pairs of spectra whose every middle is known: a patch with its knob at two settings, and between them.
+
+Half the filters are put behind the corpus's own spectra, so that what is learnt holds for instruments, too. Single
+spectra of the corpus come beside them: of two that have nothing to do with each other no middle is known, but the way
+from the one to the other should be direct (see `fit_between`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsynth_core.audio import Floats
+from nsynth_core.features import TOP_HZ
+from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
+from nsynth_core.notes import midi_to_hz
+from nsynth_core.training import turns
+from nsynth_core.training.corpus import Corpus
+from nsynth_core.training.synthetic import Complexes, Note, Partials, Reals
+
+PARTIALS = 256  # of those that the loss looks at; the inputs have all
+MIDDLES = 3
+LOWEST, HIGHEST = 26.0, 88.0  # MIDI
+RECORDED_SHARE = 0.5
+LOUD_DB = 30.0
+OSCILLATORS = 2000  # spectra of the corpus that knobs are turned on
+CHUNK = 500
+
+Rng = np.random.Generator
+
+
+class Pairs(NamedTuple):
+    """N pairs: `f0` (N,) Hz, `mix` (N, MIDDLES) 0..1 ascending, `spectra` (N, 2 + MIDDLES, PARTIALS) float16, dB under
+    the tone's level: first, middles, second; `inputs` (N, 2, ENVELOPE_POINTS + FIRST_PARTIALS) float16 of first and
+    second. The partials that are none, above TOP_HZ, have SILENT_DB."""
+
+    f0: Floats
+    mix: Floats
+    spectra: NDArray[np.float16]
+    inputs: NDArray[np.float16]
+
+
+def make(corpus: Corpus, count: int, seed: int, progress: Callable[[int, int, str], None]) -> Pairs:
+    """`count` pairs, and a quarter as many single spectra, whose middles are themselves."""
+    recorded = stills(corpus, -(-count // 4), np.random.default_rng(seed))
+    chunks = [(start, min(CHUNK, count - start)) for start in range(0, count, CHUNK)]
+    parts = [_single(recorded)]
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        work = partial(_turned, recorded[1][:OSCILLATORS], seed)
+        for done, part in enumerate(pool.imap(work, chunks), 1):
+            parts.append(part)
+            progress(done, len(chunks), "pairs")
+    return Pairs(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+
+
+def stills(corpus: Corpus, count: int, rng: Rng) -> tuple[Floats, Floats]:
+    """f0 (count,) and partials (count, PARTIALS) of frames of the corpus, LOUD_DB under their note's loudest at most;
+    every source has its share."""
+    arrays: dict[str, NDArray[Any]] = corpus.arrays
+    first = np.searchsorted(corpus.source, np.arange(len(corpus.names) + 1))
+    f0, partials = np.empty(count, np.float32), np.full((count, PARTIALS), SILENT_DB, np.float32)
+    for row, source in enumerate(rng.integers(len(corpus.names), size=count)):
+        note = int(rng.integers(first[source], first[source + 1]))
+        level = arrays["level"][note, : int(arrays["length"][note])].astype(np.float32)
+        frame = int(rng.choice(np.flatnonzero(level > level.max() - LOUD_DB)))
+        numbers = arrays["numbers"][note][arrays["numbers"][note] > 0]
+        known = arrays["partials"][note, frame, : len(numbers)].astype(np.float32)
+        f0[row] = arrays["f0"][note]
+        size = min(PARTIALS, int(numbers[-1]))
+        partials[row, :size] = np.interp(np.arange(1, size + 1), numbers, known)
+    return f0, partials
+
+
+def _single(recorded: tuple[Floats, Floats]) -> Pairs:
+    f0, partials = recorded
+    partials = partials - 10 * np.log10((10 ** (partials / 10)).sum(1, keepdims=True))
+    spectra = np.repeat(np.maximum(partials, SILENT_DB)[:, None], 2 + MIDDLES, axis=1)
+    inputs = np.repeat(spectrum_inputs(partials, f0)[:, None], 2, axis=1)
+    mix = np.tile(np.linspace(0.25, 0.75, MIDDLES, dtype=np.float32), (len(f0), 1))
+    return Pairs(f0, mix, spectra.astype(np.float16), inputs.astype(np.float16))
+
+
+def _turned(recorded: Floats, seed: int, chunk: tuple[int, int]) -> Pairs:
+    start, count = chunk
+    rng = np.random.default_rng([seed, start])
+    rows = [_pair(rng, recorded) for _ in range(count)]
+    f0, mix, spectra, inputs = (np.stack(field) for field in zip(*rows, strict=True))
+    return Pairs(f0.astype(np.float32), mix.astype(np.float32), spectra, inputs)
+
+
+def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16], NDArray[np.float16]]:
+    kinds = list(turns.TURNS.values())
+    share = np.asarray([weight for _, weight, _ in kinds])
+
+    def oscillator(rng: Rng) -> Partials:
+        if len(recorded) and rng.random() < RECORDED_SHARE:
+            return _measured(recorded[rng.integers(len(recorded))])
+        return turns.oscillator(rng)
+
+    while True:
+        patch = kinds[int(rng.choice(len(kinds), p=share / share.sum()))][2](rng, oscillator)
+        f0 = midi_to_hz(float(rng.uniform(LOWEST, HIGHEST)))
+        way = np.sort(rng.random(2)) if rng.random() < 0.35 else np.asarray([0.0, 1.0])
+        way = way if rng.random() < 0.5 else way[::-1]
+        mix = np.clip((np.arange(MIDDLES) + rng.random(MIDDLES)) / MIDDLES, 0.02, 0.98)
+        place = way[0] + (way[1] - way[0]) * np.concatenate([[0.0], mix, [1.0]])
+        note = Note(f0, 1.0, turns.seconds(place[:, None]), np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
+        amplitude = np.abs(patch(note)) * _colour(rng, note)
+        power = (amplitude**2).sum(1, keepdims=True)
+        if np.isfinite(power).all() and (power > 0).all() and abs(way[1] - way[0]) > 0.1:
+            break
+    db = np.maximum(20 * np.log10(amplitude / np.sqrt(power) + _floor(rng, amplitude.shape)), SILENT_DB)
+    spectra = np.full((2 + MIDDLES, PARTIALS), SILENT_DB, dtype=np.float16)
+    spectra[:, : db.shape[1]] = db[:, :PARTIALS]
+    inputs = spectrum_inputs(db[[0, -1]].astype(np.float32), np.full(2, f0, dtype=np.float32))
+    return f0, mix, spectra, inputs.astype(np.float16)
+
+
+def _measured(partials: Floats) -> Partials:
+    """A spectrum of the corpus as an oscillator; it goes on beyond its last partial as it fell before."""
+
+    def play(note: Note) -> Complexes:
+        level = np.interp(note.k[0], np.arange(1, len(partials) + 1), np.maximum(partials, -90.0), right=-90.0)
+        return np.asarray(10 ** (level[None] / 20) + 0j)
+
+    return play
+
+
+def _colour(rng: Rng, note: Note) -> Reals:
+    """What two settings of a knob share: a room, a microphone."""
+    if rng.random() < 0.6:
+        return np.ones((1, 1))
+    curve = np.cumsum(rng.normal(0, 3, 14))
+    db = np.interp(np.log2(note.hz), np.linspace(5, 14.3, len(curve)), curve - curve.mean())
+    return np.asarray(10 ** (db / 20))
+
+
+def _floor(rng: Rng, shape: tuple[int, ...]) -> Reals:
+    """Amplitudes of the noise that an analysis finds where there is no partial."""
+    if rng.random() < 0.5:
+        return np.full(shape, 1e-6)
+    return np.asarray(10 ** (rng.uniform(-110, -65) / 20) * np.sqrt(rng.exponential(1, shape)))

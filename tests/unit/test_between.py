@@ -1,0 +1,179 @@
+"""What lies between sounds: the ends stay, the order of sources means nothing, peaks move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nsynth_core.features import TOP_HZ, hz_to_erb
+from nsynth_core.harmonic import between
+from nsynth_core.harmonic.between import PAIR_INPUTS, PAIR_OUTPUTS, PLACES, blend
+from nsynth_core.harmonic.runtime import load
+from nsynth_core.metrics import spectral_distance
+from nsynth_core.training.sweeps import sweeps
+
+
+def shipped(inputs):
+    return load()("between", inputs)
+
+
+def silent(inputs):
+    return np.zeros((len(inputs), PAIR_OUTPUTS), dtype=np.float32)
+
+
+def still(inputs):
+    """Follows no transport."""
+    out = silent(inputs)
+    out[:, : between.FOLLOWED] = -np.repeat(np.float32(between.UNTOLD), PLACES)
+    return out
+
+
+def loud(inputs):
+    """Says something else of every pair."""
+    rng = np.random.default_rng(0)
+    return np.tanh(inputs @ rng.normal(0, 0.05, (PAIR_INPUTS, PAIR_OUTPUTS))).astype(np.float32)
+
+
+def spectrum(f0: float, peak: float = 800.0, frames: int = 6) -> np.ndarray:
+    hz = np.arange(1, int(TOP_HZ / f0) + 1) * f0
+    level = -12 * np.log2(hz / f0) + 30 * np.exp(
+        -(((hz_to_erb(np.float32(hz)) - hz_to_erb(np.float32(peak))) / 1.5) ** 2)
+    )
+    level -= 10 * np.log10((10 ** (level / 10)).sum()) + 0.5
+    return np.repeat(level[None], frames, axis=0).astype(np.float32)
+
+
+def at(f0: float, frames: int = 6) -> np.ndarray:
+    return np.full(frames, f0, dtype=np.float32)
+
+
+def line(mix: float, frames: int = 6) -> np.ndarray:
+    return np.repeat(np.float32([[1 - mix], [mix]]), frames, axis=1)
+
+
+PAIRS = {"silent": silent, "still": still, "loud": loud, "shipped": shipped}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_ends_are_the_sources_whatever_the_network_says(pair):
+    sources = np.stack([spectrum(110, 500), spectrum(110, 2000)])
+    for mix, end in ((0.0, 0), (1.0, 1)):
+        np.testing.assert_array_equal(blend(PAIRS[pair], sources, line(mix), at(110)), sources[end])
+    # and next to the ends it is next to them
+    near = blend(PAIRS[pair], sources, line(1e-3), at(110))
+    np.testing.assert_allclose(near, sources[0], atol=0.5)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_order_of_the_sources_means_nothing(pair):
+    sources = np.stack([spectrum(150, peak) for peak in (400, 900, 2100, 5000)])
+    weights = np.repeat(np.float32([[0.1], [0.2], [0.3], [0.4]]), 6, axis=1)
+    there = blend(PAIRS[pair], sources, weights, at(150))
+    back = blend(PAIRS[pair], sources[::-1], weights[::-1], at(150))
+    np.testing.assert_allclose(there, back, atol=1e-3)
+
+
+def test_without_a_network_it_is_the_mean_of_powers_of_amplitudes():
+    sources = np.stack([spectrum(110, 500), spectrum(110, 2000)])
+    out = blend(still, sources, line(0.5), at(110))
+    mean = between.mean_db(sources, line(0.5))
+    shift = out - mean
+    assert np.ptp(shift) < 1e-3  # but for the level
+    level = 10 * np.log10((10 ** (out / 10)).sum(1))
+    np.testing.assert_allclose(level, -0.5, atol=1e-3)
+
+
+def test_a_displaced_envelope_moves_its_peak_and_leaves_its_gaps():
+    source = spectrum(110, 800)
+    source[:, 1::2] -= 50  # odd partials only
+    hz = np.arange(1, source.shape[1] + 1) * 110.0
+    erb = hz_to_erb(np.float32(hz))[None].repeat(6, axis=0)
+    away = np.full((6, PLACES), 3.0, dtype=np.float32)  # read from 3 ERB higher: the peak comes down by as much
+    moved = between._moved(source, away, erb, at(110))
+    middle = slice(4, 60, 2)
+    before, after = (hz[middle][np.argmax(x[0, middle] + 12 * np.log2(hz[middle]))] for x in (source, moved))
+    assert 2 < hz_to_erb(np.float32(before)) - hz_to_erb(np.float32(after)) < 4
+    assert (moved[:, 2:60:2] - moved[:, 1:59:2] > 15).all()
+    np.testing.assert_array_equal(between._moved(source, 0 * away, erb, at(110)), source)
+
+
+@pytest.mark.parametrize("knob", ["low-pass cutoff", "resonant low-pass", "band-pass", "vowel o to e"])
+@pytest.mark.parametrize("f0", [82.4, 147.0])
+def test_peaks_move_instead_of_fading(knob, f0):
+    """The blend of a filter at two settings is nearer to the filter between them than the mean in dB is."""
+    turn = sweeps(f0)[knob]
+    first, true, second = (turn(x).partials_db[:1] - turn(x).level_db()[:1, None] for x in (0.0, 0.5, 1.0))
+    out = blend(shipped, np.stack([first, second]), line(0.5, 1), at(f0, 1))
+    level = 10 * np.log10((10 ** (out / 10)).sum())
+    faded = (first + second) / 2
+    faded -= 10 * np.log10((10 ** (faded / 10)).sum())
+    assert spectral_distance(true, out - level) < 0.85 * spectral_distance(true, faded)
+
+
+def test_sounds_alike_stay_themselves():
+    """Between a sound and itself there is nothing to add."""
+    source = spectrum(110, 800)
+    near = source + np.float32(0.3) * np.sin(np.arange(source.shape[1], dtype=np.float32))
+    out = blend(shipped, np.stack([source, source]), line(0.5), at(110))
+    np.testing.assert_allclose(out, source, atol=1e-3)
+    between_them = blend(shipped, np.stack([source, near]), line(0.5), at(110))
+    assert np.abs(between_them - source)[source > -70].max() < 0.6
+
+
+def test_frames_of_noise_draw_nothing():
+    voiced, unvoiced = spectrum(110, 800), np.full_like(spectrum(110), -100)
+    plain = blend(still, np.stack([voiced, unvoiced]), line(0.5), at(110))
+    np.testing.assert_allclose(blend(loud, np.stack([voiced, unvoiced]), line(0.5), at(110)), plain, atol=1e-3)
+
+
+@pytest.mark.parametrize("f0", [27.5, 440.0, 4000.0, 15_000.0])
+@pytest.mark.parametrize("frames", [1, 2, 4, 5, 41])
+def test_any_pitch_and_any_number_of_frames(f0, frames):
+    sources = np.stack([spectrum(f0, peak, frames) for peak in (300, 1000, 3000)])
+    weights = np.repeat(np.float32([[0.2], [0.3], [0.5]]), frames, axis=1)
+    out = blend(shipped, sources, weights, at(f0, frames))
+    assert out.shape == sources[0].shape
+    assert out.dtype == np.float32
+    assert np.isfinite(out).all()
+    np.testing.assert_allclose(out, out[:1].repeat(frames, axis=0), atol=1e-3)
+
+
+def test_a_path_is_smooth_in_time():
+    """The pair is looked at every few frames; the weights are not."""
+    frames = 81
+    sources = np.stack([spectrum(110, 500, frames), spectrum(110, 2000, frames)])
+    way = np.linspace(0, 1, frames, dtype=np.float32)
+    out = blend(shipped, sources, np.stack([1 - way, way]), at(110, frames))
+    audible = np.maximum(out, out.max() - 60)
+    step = np.abs(np.diff(audible, axis=0)).max(1)
+    assert step.max() < 6 * step.mean()
+
+
+def test_the_network_is_trained_on_what_is_played(monkeypatch):
+    """The blend in TensorFlow is the blend in numpy, but for the mean, which is another while it is learnt."""
+    tf = pytest.importorskip("tensorflow")
+    from nsynth_core.training import fit_between
+    from nsynth_core.training.pairs import PARTIALS
+
+    monkeypatch.setattr(between, "COMPRESSED_DB", fit_between.LEARNT_DB)
+
+    f0 = 150.0
+    ends = np.stack([spectrum(f0, peak, 1)[0, :PARTIALS] for peak in (500, 1900)])
+    ends -= 10 * np.log10((10 ** (ends / 10)).sum(1, keepdims=True))
+    inputs = between.spectrum_inputs(ends, np.full(2, f0, dtype=np.float32))
+    spread = between.quantiles(inputs)[:, None]
+    padded = np.full((1, 2, PARTIALS), -100, dtype=np.float32)
+    padded[0, :, : ends.shape[1]] = ends
+    where = fit_between.Spectra(tf.constant([f0]))
+    for mix in np.float32([[[0.25]], [[0.6]]]):
+        away = between.transported(*spread, mix[0])[:, None]
+        far = between.apart(inputs[:1], inputs[1:])
+        asked = fit_between.Asked(np.float32([f0]), inputs[None], far, padded, mix, away, padded[:, 0])
+        (trained,), _ = fit_between.blends(
+            lambda x: tf.constant(loud(x.numpy())), where, fit_between.Asked(*map(tf.constant, asked))
+        )
+        trained = fit_between.levelled(trained, where).numpy()[0, : ends.shape[1]]
+        played = blend(loud, ends[:, None], line(float(mix[0, 0]), 1), at(f0, 1))[0]
+        heard = played > played.max() - 60
+        # the basis is read at a quarter of a semitone at run time
+        np.testing.assert_allclose(played[heard], trained[heard], atol=0.3)
