@@ -15,19 +15,18 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.inputs import FIRST_PARTIALS, FLOOR, RANK
 from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
 from nsynth_core.training.corpus import Corpus
+from nsynth_core.training.descent import Descent
 
 RANGE_DB = 60.0
 NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT = 0.35, 0.1, 0.1
 CODE_NOISE = 0.03
-AVERAGE = 0.999
-PEAK_RATE, END_RATE, WARM_UP = 1.5e-3, 2e-5, 500
+RATES, WARM_UP = (1.5e-3, 2e-5), 500
 CHECKPOINT_STEPS = 1000
 
 
@@ -119,23 +118,13 @@ def train(
     keras.utils.set_random_seed(seed)
     model = build(dims)
     batches = Batches(corpus, seed, steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, END_RATE / PEAK_RATE, warmup_target=PEAK_RATE, warmup_steps=min(WARM_UP, steps // 4)
-    )
-    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
-    optimizer.build(model.variables)
-    average = [tf.Variable(v.value, trainable=False) for v in model.variables]
+    descent = Descent(model.variables, steps, RATES, WARM_UP)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(batch: Batch, number: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             parts = losses(batch, model, CODE_NOISE)
-        gradients = tape.gradient(parts["total"], [v.value for v in model.variables])
-        optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
-        # a young average forgets its random start
-        decay = tf.minimum(AVERAGE, (1.0 + number) / (10.0 + number))
-        for kept, now in zip(average, model.variables, strict=True):
-            kept.assign(decay * kept + (1 - decay) * now.value)
+        descent.step(tape, parts["total"], number)
         return parts
 
     order = np.random.default_rng(0).permutation(len(validation))[: 8 * NOTES]
@@ -154,14 +143,14 @@ def train(
             report(i, steps, figures)
         if i % CHECKPOINT_STEPS == 0 or i == steps:
             current = [v.numpy() for v in model.variables]
-            _assign(model, [v.numpy() for v in average])
+            descent.assign(descent.average())
             model.save(folder)
             found = [float(losses(Batch(*map(tf.constant, b)), model, 0.0)["distance"]) for b in held_out]
             figures["validation"] = float(np.mean(found))
             figures["minutes"] = (time.monotonic() - started) / 60
             report(i, steps, figures)
             if i < steps:
-                _assign(model, current)
+                descent.assign(current)
     return model, figures
 
 
@@ -182,8 +171,3 @@ def linear_code(corpus: Corpus, dims: int, seed: int) -> tuple[Floats, Floats]:
     mean = vectors.mean(0)
     _, axes = np.linalg.eigh(np.cov((vectors - mean).T))
     return mean, np.ascontiguousarray(axes[:, : -dims - 1 : -1].T, dtype=np.float32)
-
-
-def _assign(model: Model, values: list[NDArray[np.float32]]) -> None:
-    for variable, value in zip(model.variables, values, strict=True):
-        variable.assign(value)

@@ -33,13 +33,13 @@ from nsynth_core.harmonic.between import (
     transported,
 )
 from nsynth_core.metrics import RANGE_DB
+from nsynth_core.training.descent import Descent
 from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
 
 BATCH, STRANGERS, STATIONS = 128, 32, 5
 NEAR = 40  # places apart, in the order of their pitches, that two strangers are at most
 WANDER_WEIGHT, SIZE_WEIGHT = 8.0, 0.01
-PEAK_RATE, END_RATE, WARM_UP = 1e-3, 2e-5, 300
-AVERAGE = 0.999
+RATES, WARM_UP = (1e-3, 2e-5), 300
 EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
 LEARNT_DB = 40.0  # of `compressed`: played at COMPRESSED_DB, descriptors go .921 of their way straight instead of .914
 HARDLY = 0.2  # of the same scale: a way so short may bend
@@ -186,22 +186,13 @@ def train(
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     model = network.between()
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, END_RATE / PEAK_RATE, warmup_target=PEAK_RATE, warmup_steps=min(WARM_UP, steps // 4)
-    )
-    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
-    optimizer.build(model.trainable_variables)
-    average = [tf.Variable(v.value, trainable=False) for v in model.trainable_variables]
+    descent = Descent(model.trainable_variables, steps, RATES, WARM_UP)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(known: Asked, strangers: Asked, number: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             parts = losses(model, known, strangers)
-        gradients = tape.gradient(parts["total"], [v.value for v in model.trainable_variables])
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        decay = tf.minimum(AVERAGE, (1.0 + number) / (10.0 + number))
-        for kept, now in zip(average, model.trainable_variables, strict=True):
-            kept.assign(decay * kept + (1 - decay) * now.value)
+        descent.step(tape, parts["total"], number)
         return parts
 
     moves = (pairs.spectra[:, 0] != pairs.spectra[:, -1]).any(1)
@@ -217,8 +208,7 @@ def train(
             figures = {name: float(value) for name, value in parts.items()}
             figures["minutes"] = (time.monotonic() - started) / 60
             report(i, steps, figures)
-    for variable, value in zip(model.trainable_variables, average, strict=True):
-        variable.assign(value.numpy())
+    descent.assign(descent.average())
     rng, spread, errors = np.random.default_rng(seed), _spread(held_out), []
     for chosen in np.array_split(np.arange(len(held_out.f0)), max(1, len(held_out.f0) // BATCH)):
         asked = _known(held_out, spread, chosen, rng)

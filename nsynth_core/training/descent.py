@@ -1,0 +1,44 @@
+"""How every network here is fitted: Adam, a warm-up and a cosine, and the moving average of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from nsynth_core.audio import Floats
+
+AVERAGE = 0.999
+
+
+class Descent:
+    """The way down of `variables` over `steps`, from `rates`: the highest and the last. State: Adam's, the average."""
+
+    def __init__(self, variables: Sequence[keras.Variable], steps: int, rates: tuple[float, float], warm_up: int):
+        peak, end = rates
+        self.variables = list(variables)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, steps, end / peak, warmup_target=peak, warmup_steps=min(warm_up, steps // 4)
+        )
+        self._optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
+        self._optimizer.build(self.variables)
+        self._average = [tf.Variable(v.value, trainable=False) for v in self.variables]
+
+    def step(self, tape: tf.GradientTape, loss: tf.Tensor, number: tf.Tensor) -> None:
+        """One step, the `number`th (float, from 1), down `loss`, which `tape` has watched."""
+        gradients = tape.gradient(loss, [v.value for v in self.variables])
+        self._optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
+        # a young average forgets its random start
+        decay = tf.minimum(AVERAGE, (1.0 + number) / (10.0 + number))
+        for kept, now in zip(self._average, self.variables, strict=True):
+            kept.assign(decay * kept + (1 - decay) * now.value)
+
+    def average(self) -> list[Floats]:
+        """The averaged weights."""
+        return [v.numpy() for v in self._average]
+
+    def assign(self, values: Sequence[Floats]) -> None:
+        """Give the variables these weights."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
