@@ -113,9 +113,10 @@ def _synthetic(seed: int) -> Iterator[tuple[str, Source]]:
     for name, family in kinds.names().items():
         yield name, Source(name, family, "train", "Apache-2.0", Instrument(name, seed))
     voices.check_installed()
-    for name, (voice, phoneme) in voices.SPOKEN.items():
-        play = voices.Voice(voice, phoneme)
-        yield name, Source(name, "voice", "train", NOT_SHIPPED, play, *voices.keys(voice))
+    for family, said in (("voice", voices.SPOKEN), (voices.FAMILY, voices.speech())):
+        for name, (voice, phoneme) in said.items():
+            play = voices.Voice(voice, phoneme)
+            yield name, Source(name, family, "train", NOT_SHIPPED, play, *voices.keys(voice))
 
 
 def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
@@ -132,13 +133,13 @@ def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
 def _splits(grouped: list[tuple[str, Source]], seed: int) -> dict[str, str]:
     """The split of each group: in every family, groups in the order of their hash fill the held-out shares.
 
-    Turns are there to learn from: what a turned knob is judged by is in `sweeps`.
+    Turns and speech are there to learn from: what they are judged by is in `sweeps`, and in words and other voices.
     """
     groups: dict[str, list[Source]] = {}
     for group, source in grouped:
         groups.setdefault(group, []).append(source)
     split = dict.fromkeys(groups, "train")
-    for family in sorted({source.family for _, source in grouped} - {turns.FAMILY}):
+    for family in sorted({source.family for _, source in grouped} - {turns.FAMILY, voices.FAMILY}):
         order = sorted((g for g in groups if groups[g][0].family == family), key=lambda g: _hash(f"{seed}/{g}"))
         total = sum(len(groups[group]) for group in order)
         for name, share in HELD_OUT.items():

@@ -1,4 +1,4 @@
-"""Held vowels spoken by espeak-ng: for training only (a GPL program; its sound is not shipped)."""
+"""Held vowels and hummed sounds spoken by espeak-ng: for training only (a GPL program; its sound is not shipped)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,24 @@ SPOKEN = {  # source name: (voice, phoneme)
     "espeak/y-m4": ("de+m4", "y:"),
 }
 
+# more voices, each with two of these sounds: what a mouth does is worth more than one mouth's every vowel
+FAMILY = "speech"
+SPEAKERS = (
+    "Alex", "Andrea", "Andy", "Denis", "Diogo", "Gene", "Henrique", "Hugo", "Lee", "Marco", "Mario", "Mike",
+    "Nguyen", "Storm", "Tweaky", "adam", "anika", "antonio", "belinda", "benjamin", "boris", "ed", "edward", "iven",
+    "john", "linda", "marcelo", "max", "michel", "miguel", "norbert", "pablo", "paul", "quincy", "robert", "steph",
+)  # fmt: skip
+HIGH = ("f5", "Andrea", "anika", "belinda", "linda", "steph")
+SOUNDS = (
+    "a:", "E:", "e:", "i:", "o:", "u:", "y:", "W:", "I", "O", "U", "3", "m", "N", "l", "w", "j", "aI", "aU", "OY",
+)  # fmt: skip
+
+
+def speech() -> dict[str, tuple[str, str]]:
+    """{source name: (voice, phoneme)} of all SPEAKERS."""
+    said = [(name, SOUNDS[(2 * i + 9 * j) % len(SOUNDS)]) for i, name in enumerate(SPEAKERS) for j in range(2)]
+    return {f"{FAMILY}/{name.lower()}-{sound.strip(':')}": (f"de+{name}", sound) for name, sound in said}
+
 
 def check_installed() -> None:
     """Raise UserError when espeak-ng is missing."""
@@ -49,7 +67,7 @@ def check_installed() -> None:
 
 def keys(voice: str) -> tuple[int, int]:
     """The lowest and highest MIDI key `voice` reaches with about half an octave of resampling."""
-    return (50, 70) if voice.endswith("f5") else (42, 64)
+    return (50, 70) if voice.endswith(HIGH) else (42, 64)
 
 
 @lru_cache(maxsize=64)

@@ -65,8 +65,8 @@ def test_whole_presets_are_held_out_of_every_family(sources):
             split_of_program.setdefault(SAME.get(program, program), set()).add(source.split)
     assert all(len(splits) == 1 for splits in split_of_program.values())
     tested = {source.family for source in sources.values() if source.split == "test"}
-    # the ensembles share their recordings: one group, too large to hold out
-    assert {source.family for source in sources.values()} - tested == {"ensemble", "turn"}
+    # the ensembles share their recordings: one group, too large to hold out; turns and speech are judged elsewhere
+    assert {source.family for source in sources.values()} - tested == {"ensemble", "turn", "speech"}
 
 
 @complete
@@ -104,6 +104,7 @@ def test_a_note_is_the_same_whenever_it_is_rendered(sources, name):
         "analog/003",
         "supersaw/002",
         "espeak/o-m5",
+        "speech/andy-o",
     ],
 )
 def test_notes_sound_at_their_pitch(sources, name):
