@@ -9,6 +9,7 @@ from nsynth_core.features import Features, hz_to_erb
 
 RANGE_DB = 60.0
 NEGLIGIBLE = 0.02
+TOP_SHARE = 0.85  # of the power, below the rolloff
 
 
 def spectral_distance(true_db: Floats, other_db: Floats, range_db: float = RANGE_DB) -> Floats:
@@ -44,10 +45,10 @@ def descriptors(features: Features) -> Floats:
     spread = np.sqrt(np.maximum((share * (place - centroid[:, None]) ** 2).sum(1), 0))
     cumulated = np.cumsum(share, axis=1)
     # interpolated between partials: the index alone would jump
-    index = np.argmax(cumulated >= 0.85, axis=1)
+    index = np.argmax(cumulated >= TOP_SHARE, axis=1)
     rows = np.arange(len(index))
     before = np.where(index > 0, cumulated[rows, np.maximum(index - 1, 0)], 0)
-    inside = (0.85 - before) / np.maximum(cumulated[rows, index] - before, 1e-9)
+    inside = (TOP_SHARE - before) / np.maximum(cumulated[rows, index] - before, 1e-9)
     rolloff = hz_to_erb((index + inside) * features.f0_hz)
     noise = (10.0 ** (features.noise_db / 10)).sum(1)
     noisiness = np.clip((10 * np.log10((noise + 1e-12) / total[:, 0]) + 60) / 60, 0, 2)

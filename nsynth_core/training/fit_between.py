@@ -20,6 +20,7 @@ from nsynth_core.audio import Floats
 from nsynth_core.features import TOP_HZ, hz_to_erb
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.between import (
+    COMPRESSED_DB,
     CURVE_POINTS,
     FOLLOWED,
     NEIGHBOURS,
@@ -32,18 +33,18 @@ from nsynth_core.harmonic.between import (
     quantiles,
     transported,
 )
-from nsynth_core.metrics import RANGE_DB
+from nsynth_core.metrics import RANGE_DB, TOP_SHARE
 from nsynth_core.training.descent import Descent
 from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
 
-BATCH, STRANGERS, STATIONS = 128, 32, 5
+BATCH, STRANGERS, STATIONS = 128, 40, 5
+HIGHEST_HZ = 700.0  # of strangers: above it too few partials are left to wander
 NEAR = 40  # places apart, in the order of their pitches, that two strangers are at most
 WANDER_WEIGHT, SIZE_WEIGHT = 8.0, 0.01
 RATES, WARM_UP = (1e-3, 2e-5), 300
 EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
-LEARNT_DB = 40.0  # of `compressed`: played at COMPRESSED_DB, descriptors go .921 of their way straight instead of .914
-HARDLY = 0.2  # of the same scale: a way so short may bend
-HEARD = (1.0, 2.0, 1.0, 1.0, *(1 / 3 for _ in EDGES))  # weights of what is `heard`; the width wanders most
+HARDLY = 0.03  # of the scale of `metrics.descriptors`: a way so short may bend
+HEARD = (1.0, 1.0, 1.0, 1.0, 1.0, *(1 / 6 for _ in EDGES))  # weights of what is `heard`
 TOP_ERB = float(hz_to_erb(np.float32(TOP_HZ)))
 LOG_10 = float(np.log(10))
 
@@ -102,7 +103,7 @@ def blends(model: keras.Model, at: Spectra, asked: Asked) -> tuple[list[tf.Tenso
             displaced = followed + REACH_ERB * far * own[:, :PLACES]
             sum_ += near * compressed(_moved(asked.ends[:, end], displaced, at))
             added += own[:, PLACES:]
-        mean = LEARNT_DB / LOG_10 * tf.math.log(tf.maximum(sum_, 1e-5))
+        mean = COMPRESSED_DB / LOG_10 * tf.math.log(tf.maximum(sum_, 1e-5))
         out.append(mean + REACH_DB * 4 * mix * (1 - mix) * tf.einsum("nc,npc->np", added, at.basis))
     return out, size
 
@@ -122,7 +123,7 @@ def _read(values: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
 
 
 def compressed(db: tf.Tensor) -> tf.Tensor:
-    return 10 ** (db / LEARNT_DB)
+    return 10 ** (db / COMPRESSED_DB)
 
 
 def levelled(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
@@ -140,22 +141,34 @@ def distance(true: tf.Tensor, other: tf.Tensor, at: Spectra) -> tf.Tensor:
 
 
 def heard(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
-    """(N, 4 + len(EDGES)): brightness, width, shares of the fundamental, of odd partials and below EDGES."""
+    """(N, 5 + len(EDGES)): brightness, width, top, shares of the fundamental and of odd partials, as
+    `metrics.descriptors` has them, and below EDGES."""
     power = at.mask * 10 ** (partials / 10)
     share = power / (tf.reduce_sum(power, 1, keepdims=True) + 1e-9)
     centroid = tf.reduce_sum(share * at.erb, 1)
     spread = tf.sqrt(tf.reduce_sum(share * (at.erb - centroid[:, None]) ** 2, 1) + 1e-3)
     odd = tf.reduce_sum(share[:, ::2], 1)
+    reached = tf.cumsum(share, 1)
+    index = tf.argmax(reached >= TOP_SHARE, 1, output_type=tf.int32)[:, None]
+    here = tf.gather(share, index, batch_dims=1)
+    inside = (TOP_SHARE - tf.gather(reached, index, batch_dims=1) + here) / (here + 1e-6)
+    hz = (tf.cast(index, tf.float32) + inside) * at.f0
+    top = 21.4 / LOG_10 * tf.math.log(1 + 0.00437 * hz)[:, 0]
     below = [tf.reduce_sum(share * tf.sigmoid(2 * (edge - at.erb)), 1) for edge in EDGES]
-    return tf.stack([centroid / 20, spread / 10, share[:, 0], odd, *below], axis=1)
+    return tf.stack([centroid / 20, spread / 10, top / 20, share[:, 0], odd, *below], axis=1)
 
 
 def wandering(path: list[tf.Tensor], at: Spectra) -> tf.Tensor:
-    """How far what a listener hears leaves the straight way from the first to the last of `path`: detour / way."""
+    """Which share of the way of what a listener hears is detour, from the first to the last of `path`: 0 is straight.
+
+    As `metrics.monotony` says it, which leaves out what hardly changes.
+    """
     stations = [heard(partials, at) for partials in path]
     length = tf.add_n([tf.abs(after - before) for before, after in pairwise(stations)])
     net = tf.abs(stations[-1] - stations[0])
-    return tf.reduce_mean(tf.reduce_sum(tf.constant(HEARD) * (length - net) / (net + HARDLY), 1)) / sum(HEARD)
+    counted = tf.constant(HEARD) * net**2 / (net**2 + HARDLY**2)
+    detour = (length - net) / (length + HARDLY / 3)
+    return tf.reduce_sum(counted * detour) / tf.reduce_sum(counted)
 
 
 def losses(model: keras.Model, known: Asked, strangers: Asked) -> dict[str, tf.Tensor]:
@@ -197,6 +210,7 @@ def train(
 
     moves = (pairs.spectra[:, 0] != pairs.spectra[:, -1]).any(1)
     turned, single = np.flatnonzero(moves), np.flatnonzero(~moves)
+    single = single[pairs.f0[single] < HIGHEST_HZ]
     single = single[np.argsort(pairs.f0[single], kind="stable")]
     spread = _spread(pairs)
     started = time.monotonic()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from nsynth_core.training.corpus import Corpus
 
 CORPUS, MODEL = Path("corpus"), Path("model")
-STEPS = 18_000  # of the shipped weights
-PAIRS, PAIR_STEPS = 60_000, 12_000  # of the network that says what lies between two sounds
+STEPS = 20_000  # of the shipped weights
+PAIRS, PAIR_STEPS = 60_000, 14_000  # of the network that says what lies between two sounds
 
 
 def corpus(
