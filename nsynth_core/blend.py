@@ -18,17 +18,16 @@ from nsynth_core.embedding import Embedding, at_frames, at_level, mix, stretch
 from nsynth_core.engine import Engine
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE, Features
-from nsynth_core.harmonic.inputs import envelope, relative
 from nsynth_core.harmonicity import doubts
 from nsynth_core.knobs import Knobs, turned
 from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import describe, follow, track
+from nsynth_core.spacing import even_places, seen
 
 PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, no note is turned up
 DEFAULT_PITCH = 48.0
 STEADY_DB = 9.0
 MOMENT_DB = -20.0
-FINE_STEPS = 4
 AS_IT_IS = Knobs()
 
 
@@ -284,14 +283,17 @@ def path_features(
 ) -> Features:
     """Features whose frames are the blends of one-frame embeddings along `weights` (n, len(moments)). The knob
     `envelope` means nothing here: a table's frames are all alike loud."""
-    path = weights
-    if even and len(weights) > 2:
-        fine = read_path(weights, np.linspace(0, len(weights) - 1, FINE_STEPS * (len(weights) - 1) + 1))
-        length = np.concatenate([[0.0], np.cumsum(steps(_decode_path(engine, moments, fine, f0_hz, knobs)))])
-        if length[-1] > 0:
-            place = np.interp(np.linspace(0, length[-1], len(weights)), length, np.arange(len(length)))
-            path = read_path(fine, place)
-    return _decode_path(engine, moments, path, f0_hz, knobs)
+
+    def decoded(place: NDArray[np.float64]) -> Features:
+        return _decode_path(engine, moments, read_path(weights, place), f0_hz, knobs)
+
+    def look(place: NDArray[np.float64]) -> Floats:
+        walk = decoded(place)
+        return seen(walk.partials_db, walk.level_db(), walk.f0_hz)
+
+    if not even:
+        return _decode_path(engine, moments, weights, f0_hz, knobs)
+    return decoded(even_places(look, len(weights), len(weights)))
 
 
 def read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
@@ -304,10 +306,3 @@ def _decode_path(engine: Engine, moments: Sequence[Embedding], path: Floats, f0_
     rows = np.zeros(len(path))
     whole = [at_frames(moment, rows) for moment in moments]
     return blended(engine, whole, path, np.full(len(path), f0_hz, dtype=np.float32), replace(knobs, envelope=None))
-
-
-def steps(features: Features) -> Floats:
-    """Perceptual distance between neighbouring frames, (T-1,): RMS difference of the ERB envelopes in dB within 60."""
-    partials = relative(features.partials_db, features.level_db())
-    env = np.maximum(envelope(partials, features.f0_hz), -60)
-    return np.asarray(np.sqrt((np.diff(env, axis=0) ** 2).mean(1)), dtype=np.float32)

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.harmonic.inputs import envelope, relative
+from nsynth_core.spacing import even_places, seen
 
 PEAK = 10 ** (-0.1 / 20)  # -0.1 dBFS: a synth's interpolation may overshoot the samples a little
 EASINGS = 4
-FINE_STEPS = 4  # at which steps of timbre are measured, a frame
 FLOOR_DB = 100.0
 WEAK_FUNDAMENTAL = 0.01  # of the strongest harmonic: below, its phase is mostly noise
 
@@ -185,18 +184,21 @@ def resample_frames(frames: Floats, count: int) -> Floats:
 def even_frames(channels: Floats, count: int, f0_hz: float) -> Floats:
     """Frames (channels, count, width) at even perceptual steps along a walk (channels, n, width), straight lines
     between neighbours; the ends stay. `f0_hz` is what they are played at."""
-    fine = FINE_STEPS * (max(len(channels[0]), count) - 1) + 1
-    frames = np.stack([resample_frames(each, fine) for each in channels])
-    power = (np.abs(np.fft.rfft(frames)[..., 1:-1]) ** 2).mean(0)
-    levels, whole = (10 * np.log10(np.maximum(each, 1e-20)) for each in (power, power.sum(1)))
-    seen = np.maximum(envelope(relative(levels, whole), np.full(fine, f0_hz, np.float32)), -60)
-    way = np.concatenate([[0.0], np.cumsum(np.sqrt((np.diff(seen, axis=0) ** 2).mean(1)))])
-    if way[-1] == 0 or count < 3:
-        return np.stack([resample_frames(each, count) for each in channels])
-    place = np.interp(np.linspace(0, way[-1], count), way, np.arange(fine))
-    low = np.minimum(place.astype(np.int64), fine - 2)
+
+    def look(place: NDArray[np.float64]) -> Floats:
+        power = (np.abs(np.fft.rfft(_read(channels, place))[..., 1:-1]) ** 2).mean(0)
+        levels, whole = (10 * np.log10(np.maximum(each, 1e-20)) for each in (power, power.sum(1)))
+        return seen(levels, whole, np.full(len(place), f0_hz, np.float32))
+
+    return _read(channels, even_places(look, channels.shape[1], count))
+
+
+def _read(channels: Floats, place: NDArray[np.float64]) -> Floats:
+    """Frames (channels, m, width) at fractional rows `place` (m,) of (channels, n, width)."""
+    low = np.minimum(place.astype(np.int64), max(channels.shape[1] - 2, 0))
+    after = np.minimum(low + 1, channels.shape[1] - 1)
     share = (place - low)[:, None]
-    return np.asarray(frames[:, low] * (1 - share) + frames[:, low + 1] * share, dtype=np.float32)
+    return np.asarray(channels[:, low] * (1 - share) + channels[:, after] * share, dtype=np.float32)
 
 
 def level_each(frames: Floats, level: NDArray[np.float64]) -> Floats:

@@ -13,7 +13,7 @@ import presets
 from nsynth_core import audio, synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.blend import Instrument, blend_note, embed, line_weights, path_features, steady_frame, steps
+from nsynth_core.blend import Instrument, blend_note, embed, line_weights, path_features, steady_frame
 from nsynth_core.embedding import at_frames
 from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
@@ -22,6 +22,7 @@ from nsynth_core.grid import GridSpec, render
 from nsynth_core.metrics import level_dip, step_ratio
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, follow, track
+from nsynth_core.spacing import steps
 from nsynth_core.training import evaluation, soundfont
 from nsynth_core.training.evaluation.fidelity import audible
 from nsynth_core.training.evaluation.sounds import loud_frames

@@ -7,13 +7,14 @@ import pytest
 
 from nsynth_core import audio, blend
 from nsynth_core.audio import Sound
-from nsynth_core.blend import Instrument, align, blend_frames, blend_note, corner_weights, embed, line_weights, steps
+from nsynth_core.blend import Instrument, align, blend_frames, blend_note, corner_weights, embed, line_weights
 from nsynth_core.embedding import at_frames
 from nsynth_core.engine import ENGINES, load_engine
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE
 from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.spacing import steps
 
 PLAIN = load_engine("envelope")  # its embedding is the features: every value can be worked out
 
