@@ -178,17 +178,19 @@ def _images(frames: Floats) -> tuple[int, str]:
     size = frames.shape[1]
     if len(frames) > 2 * LOOK and not _images(frames[:: len(frames) // LOOK])[0]:
         return 0, ""
+    power = np.sqrt(np.mean(frames.astype(np.float64) ** 2, axis=1)) + 1e-30
     for factor in (2, 4, 8, 16):
         few = size // factor
         if not len(frames) or size % factor or few < 64:
             break
         kept = frames[:, ::factor].astype(np.float64)
-        power = np.sqrt(np.mean(frames.astype(np.float64) ** 2, axis=1)) + 1e-30
         smooth = None
         share = np.arange(factor) / factor
         lines = kept[:, :, None] * (1 - share) + np.roll(kept, -1, axis=1)[:, :, None] * share
+        nearest = np.inf
         for how, drawn, order in (("holding", np.repeat(kept, factor, axis=1), 1), ("straight lines", lines, 2)):
             off = np.sqrt(np.mean((drawn.reshape(frames.shape) - frames) ** 2, axis=1)) / power
+            nearest = min(nearest, float(np.median(off)))
             if not np.mean(off < ROUNDING) > 0.5:
                 continue
             if smooth is None:
@@ -197,4 +199,6 @@ def _images(frames: Floats) -> tuple[int, str]:
             if np.mean((smooth > 1e-3) & (off < np.minimum(0.1 * smooth, ROUNDING)) & (bends.mean(1) > 0.5)) > 0.5:
                 smaller, _ = _images(np.ascontiguousarray(frames[:, ::factor]))
                 return smaller or few, how
+        if nearest > 2 * ROUNDING:  # what is held or straight for more samples is so for two
+            break
     return 0, ""

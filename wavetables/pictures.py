@@ -30,7 +30,7 @@ TURN_HZ = 1 / (2 * HOP_SECONDS)  # frequencies this far apart have one colour
 WHEEL = ((0, 114, 178), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
 HARMONICS = 128
 MOST_LINES, MOST_POINTS = 48, 512
-SHEET_LINES, SHEET_POINTS = 16, 128  # of a table on a contact sheet
+SHEET_LINES, SHEET_POINTS = 12, 128  # of a table on a contact sheet
 PANEL_INCHES = 3.4, 2.9
 CELL_INCHES, HEAD_INCHES = (1.75, 1.5), 0.4
 NAME_LETTERS = 30  # a line on a contact sheet
@@ -208,7 +208,7 @@ def draw_heat_map(axes: Any, frames: Floats) -> Any:
 def png(figure: Any, dpi: int = DPI) -> bytes:
     """The figure as a PNG; nothing in it says when or by what it was made."""
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+    figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
     return data.getvalue()
 
 

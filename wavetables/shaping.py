@@ -131,8 +131,11 @@ def _chained(
 def seam(frames: Floats) -> NDArray[np.float64]:
     """(n,): the step from the last sample back to the first over the median step of the frame. 1 is a seam nobody can
     find; 0 for a silent frame."""
-    steps = np.abs(np.diff(frames.astype(np.float64), axis=1, append=frames[:, :1].astype(np.float64)))
-    return np.asarray(steps[:, -1] / np.maximum(np.median(steps, 1), 1e-9), dtype=np.float64)
+    steps = np.abs(np.diff(frames, axis=1, append=frames[:, :1]))
+    last, half = steps[:, -1].astype(np.float64), steps.shape[1] // 2
+    steps.partition((half - 1, half) if steps.shape[1] % 2 == 0 else half, axis=1)
+    median = steps[:, half - 1 + steps.shape[1] % 2 : half + 1].mean(1, dtype=np.float64)
+    return np.asarray(last / np.maximum(median, 1e-9))
 
 
 def settle_seam(frames: Floats) -> Floats:

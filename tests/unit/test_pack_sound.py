@@ -82,29 +82,31 @@ def test_the_k_weighting_is_the_standards():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_brought_to_the_asked_loudness(name):
-    levelled = loudness.levelled(TABLES[name], -24.0)
+    levelled, level = loudness.levelled(TABLES[name], -24.0)
+    assert level == pytest.approx(loudness.loudness(levelled), abs=1e-3)
     assert loudness.loudness(levelled) == pytest.approx(-24.0, abs=0.01)
     assert levelled.dtype == np.float32
 
 
 def test_no_peak_passes_full_scale():
     click = table(wave({k: 0.01 for k in range(1, 200)}))
-    levelled = loudness.levelled(click, -6.0)
+    levelled, level = loudness.levelled(click, -6.0)
+    assert level == pytest.approx(loudness.loudness(levelled), abs=1e-3)
     assert np.abs(levelled).max() == pytest.approx(PEAK, abs=1e-6)
     assert loudness.loudness(levelled) < -6.0
 
 
 def test_frames_are_levelled_one_by_one_or_kept():
     frames = table(SAW, 0.1 * SINE, QUIET)
-    each = loudness.levelled(frames, -20.0, "frame")
+    each, _ = loudness.levelled(frames, -20.0, "frame")
     assert [loudness.loudness(frame[None]) for frame in each] == pytest.approx([-20.0] * 3, abs=0.01)
-    assert loudness.levelled(frames, None) is frames
+    assert loudness.levelled(frames, None)[0] is frames
 
 
 def test_silence_stays_silent():
     silence = np.zeros((3, 2048), dtype=np.float32)
     assert loudness.loudness(silence) == loudness.SILENT
-    assert not loudness.levelled(silence, -18.0).any()
+    assert not loudness.levelled(silence, -18.0)[0].any()
 
 
 def test_a_played_table_is_at_its_pitch_and_does_not_alias():

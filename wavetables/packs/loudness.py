@@ -95,28 +95,31 @@ def _gated(blocks: Doubles) -> float:
     return _lufs(float(heard[heard > heard.mean() * 10 ** (RELATIVE_GATE / 10)].mean()))
 
 
-def levelled(frames: Floats, target: float | None, how: str = "table") -> Floats:
-    """`frames` (n, 2048) at `target` LUFS: by one gain ("table"), or every frame by its own ("frame"). None keeps the
-    level. No peak passes -0.1 dBFS: what would stays below the target."""
-    if target is None:
-        return frames
-    each = [frames] if how == "table" else [frame[None] for frame in frames]
-    return np.concatenate([_gained(part, target) for part in each])
+def levelled(frames: Floats, target: float | None, how: str = "table") -> tuple[Floats, float]:
+    """`frames` (n, 2048) at `target` LUFS, and the table's loudness then: by one gain ("table"), or every frame by its
+    own ("frame"). None keeps the level. No peak passes -0.1 dBFS: what would stays below the target."""
+    if target is not None and how == "table":
+        return _gained(frames, target)
+    if target is not None:
+        frames = np.concatenate([_gained(frame[None], target)[0] for frame in frames])
+    return frames, loudness(frames)
 
 
-def _gained(frames: Floats, target: float) -> Floats:
+def _gained(frames: Floats, target: float) -> tuple[Floats, float]:
     power, shared = _powers(frames)
     now, peak = _integrated(power, shared), float(np.abs(frames).max())
     if now <= SILENT or peak == 0.0:
-        return frames
+        return frames, now
     gain = 1.0
     for _ in range(PASSES):
         gain *= 10 ** ((target - now) / 20)
         now = _integrated(power * gain**2, shared * gain**2)
         if abs(now - target) < 0.005:
             break
-    gain = min(gain, PEAK / peak)
-    return np.clip((frames * gain).astype(np.float32), -np.float32(PEAK), np.float32(PEAK))
+    if gain * peak > PEAK:
+        gain = PEAK / peak
+        now = _integrated(power * gain**2, shared * gain**2)
+    return np.clip((frames * gain).astype(np.float32), -np.float32(PEAK), np.float32(PEAK)), now
 
 
 def played(frames: Floats, period: int = PERIOD) -> Floats:
