@@ -12,6 +12,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import tensorflow as tf
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
+from nsynth_core.wavenet import index, room
 from nsynth_core.wavenet.mulaw import CLASSES
 
 LAYERS, CYCLE, TAPS = 30, 10, 3
@@ -32,6 +34,15 @@ DILATIONS = tuple(1 << (i % CYCLE) for i in range(LAYERS))
 AVERAGE = "/ExponentialMovingAverage"
 MAX_WIDTH = 4096
 MAX_BYTES = 4 << 30  # a training run's own checkpoint of the full size holds 1 GB
+MAX_MEMBERS = 10_000  # of an archive
+MAX_NAME = 1 << 16  # bytes of a header that only names a member
+NAMING = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 PARTS = re.compile(r"(?P<prefix>.+)\.(index|meta|data-\d{5}-of-\d{5})")
 WHERE = "give the folder, the .tar or the prefix (.../model.ckpt-200000) of NSynth's wavenet-ckpt"
 
@@ -118,12 +129,13 @@ def load(path: str | os.PathLike[str], averages: bool = False) -> Weights:
 @contextmanager
 def _prefix(given: Path) -> Iterator[Path]:
     """The checkpoint's prefix; archives are unpacked for as long as it is needed."""
-    if given.is_dir():
-        yield _only_prefix(given, given)
+    folder = given.parent if given.name == "checkpoint" and given.is_file() else given
+    if folder.is_dir():
+        yield _only_prefix(folder, given)
     elif given.is_file() and not PARTS.fullmatch(given.name):
-        with tempfile.TemporaryDirectory(prefix="make-wavetable-") as folder:
-            _unpack(given, Path(folder))
-            yield _only_prefix(Path(folder), given)
+        with tempfile.TemporaryDirectory(prefix="make-wavetable-") as unpacked:
+            _unpack(given, Path(unpacked))
+            yield _only_prefix(Path(unpacked), given)
     else:
         part = PARTS.fullmatch(given.name) if given.is_file() else None
         prefix = given.with_name(part["prefix"]) if part else given
@@ -135,8 +147,9 @@ def _prefix(given: Path) -> Iterator[Path]:
 def _only_prefix(folder: Path, given: Path) -> Path:
     """The prefix in a folder: the one its `checkpoint` file names, else the one with the most steps."""
     try:
-        found = {file.with_suffix("") for file in folder.glob("*.index")}
-        found |= {file.with_suffix("") for file in folder.glob("*/*.index")} if not found else set()
+        found = {file.with_suffix("") for file in folder.glob("*.index") if file.is_file()}
+        if not found:
+            found = {file.with_suffix("") for file in folder.glob("*/*.index") if file.is_file()}
         latest = folder / "checkpoint"
         if latest.is_file() and latest.stat().st_size < 1 << 16:
             # a path written on another machine: only its last component means anything here
@@ -157,22 +170,39 @@ def _step(prefix: Path) -> int:
     return int(number[1]) if number else -1
 
 
+class _Header(tarfile.TarInfo):
+    """A member's header. Those that only name a member, or its holes, are read into memory as long as they say."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
+        header = super().frombuf(buf, encoding, errors)
+        if (header.type in NAMING and header.size > MAX_NAME) or header.type == tarfile.GNUTYPE_SPARSE:
+            raise ValueError("hostile header")
+        return header
+
+
 def _unpack(archive: Path, folder: Path) -> None:
     """The checkpoint's files of an archive, flat, into `folder`. Nothing in it is trusted."""
     left = MAX_BYTES
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for member in tar:
+        with archive.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        # of packed ones only gzip's, which unpacks in little memory
+        with tarfile.open(archive, "r:gz" if packed else "r:", tarinfo=_Header) as tar:
+            for number, member in enumerate(tar):
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
-                    raise UserError(f"{archive}: hostile archive: '{member.name!r}' lies outside its folder")
+                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies outside its folder")
                 if member.isdir():
                     continue
                 if not member.isreg():
-                    raise UserError(f"{archive}: hostile archive: '{member.name!r}' is a link or device, not a file")
+                    raise UserError(f"{archive}: hostile archive: {member.name!r} is a link or device, not a file")
+                if member.size < 0 or member.issparse():
+                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies about its size")
                 left -= member.size
-                if left < 0:
-                    raise UserError(f"{archive}: unpacks to more than {MAX_BYTES >> 30} GB; no NSynth checkpoint")
+                if left < 0 or number >= MAX_MEMBERS:
+                    most = f"{MAX_BYTES >> 30} GB, or {MAX_MEMBERS} files"
+                    raise UserError(f"{archive}: unpacks to more than {most}; no NSynth checkpoint")
                 target = folder / name.name
                 wanted = PARTS.fullmatch(name.name) and not name.name.endswith(".meta")
                 if (wanted or name.name == "checkpoint") and not name.name.startswith("._"):
@@ -182,8 +212,8 @@ def _unpack(archive: Path, folder: Path) -> None:
                     assert source is not None  # it is a regular file
                     with target.open("xb") as file:
                         _copy(source, file, member.size)
-    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
-        why = "it is no .tar archive" if "could not be opened" in str(error) else "cut short or damaged"
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
+        why = "no .tar or .tar.gz archive, or one that is cut short or damaged"
         why = error.strerror if isinstance(error, OSError) and error.strerror else why
         raise UserError(f"{archive}: no readable checkpoint ({why}); {WHERE}") from error
 
@@ -196,6 +226,7 @@ def _copy(source: Any, target: BinaryIO, size: int) -> None:
 
 def _read(given: Path, prefix: Path, averages: bool) -> Weights:
     try:
+        index.check(prefix.with_name(f"{prefix.name}.index"))
         reader = tf.train.load_checkpoint(str(prefix))
         shapes: Shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
         types = dict(reader.get_variable_to_dtype_map())
@@ -214,6 +245,12 @@ def _read(given: Path, prefix: Path, averages: bool) -> Weights:
     needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
     if held < needed:
         raise UserError(f"{given}: cut short: {held} bytes of data, at least {needed} are needed; copy it again")
+    free = room.free()
+    if free is not None and needed > room.USABLE * free:
+        raise UserError(
+            f"{given}: not enough memory: its weights take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; close "
+            "other programs"
+        )
     arrays = {}
     for name in expected:
         try:
@@ -227,19 +264,23 @@ def _read(given: Path, prefix: Path, averages: bool) -> Weights:
 
 
 def _expected(given: Path, shapes: Shapes, suffix: str) -> Shapes:
-    """What must be there, at the widths that the checkpoint's own shapes tell."""
+    """What must be there, at the widths that most of the checkpoint's own shapes tell."""
 
-    def size(name: str, axis: int) -> int:
-        _check_there(given, shapes, name + suffix)
-        shape = shapes[name + suffix]
-        if len(shape) != 4 or not 1 <= shape[axis] <= MAX_WIDTH:
-            raise UserError(f"{given}: variable {name + suffix} has the impossible shape {list(shape)}; {WHERE}")
-        return shape[axis]
+    def size(scope: str, axis: int) -> int:
+        names = [f"{scope}_{i}/W{suffix}" for i in range(1, LAYERS + 1)]
+        told = Counter(shapes[name][axis] for name in names if len(shapes.get(name, ())) == 4)
+        _check_there(given, shapes, next((name for name in names if name in shapes), names[0]))
+        most = told.most_common(1)[0][0] if told else 0
+        if not 1 <= most <= MAX_WIDTH:
+            raise UserError(
+                f"{given}: variable {names[0]} has the impossible shape {list(shapes.get(names[0], ()))}; {WHERE}"
+            )
+        return most
 
-    latent = size("cond_map_1/W", 2)
-    expected = decoder_shapes(size("startconv/W", 3), size("skip_start/W", 3), latent)
+    latent = size("cond_map", 2)
+    expected = decoder_shapes(size("res", 3), size("skip", 3), latent)
     if any(name.startswith("ae_") for name in shapes):
-        expected |= encoder_shapes(size("ae_startconv/W", 3), latent)
+        expected |= encoder_shapes(size("ae_res", 3), latent)
     return expected
 
 

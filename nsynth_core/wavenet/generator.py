@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
+from nsynth_core.wavenet import room
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
 from nsynth_core.wavenet.encoder import Update
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, restore
@@ -26,7 +24,6 @@ from nsynth_core.wavenet.options import PRECISIONS
 from nsynth_core.wavenet.streams import BLOCK, CALL, LEAST, State, Streams
 
 BATCH = 64  # streams at once: more make a sample no cheaper
-USABLE = 0.8  # of the free memory
 GRAPH_BYTES = 300 << 20  # the compiled loop
 WORKING = 6  # values a layer, sample of a block and channel that are alive at once
 AUDIO = restore(np.arange(CLASSES) - HALF)
@@ -130,10 +127,10 @@ def memory(weights: Weights, streams: int, precision: str = PRECISIONS[0]) -> in
 
 def batch_size(weights: Weights, count: int = LEAST, batch: int | None = None, precision: str = PRECISIONS[0]) -> int:
     """How many of `count` streams run at once, batches being even. Raises UserError: not even two fit the memory."""
-    free = _free_memory()
+    free = room.free()
     least = memory(weights, 0, precision)
     one = memory(weights, 1, precision) - least
-    fit = BATCH if free is None else int((USABLE * free - least) / one)
+    fit = BATCH if free is None else int((room.USABLE * free - least) / one)
     if fit < LEAST:
         raise UserError(
             f"not enough memory: this checkpoint needs {(least + LEAST * one) / 1e9:.1f} GB to generate, "
@@ -141,26 +138,6 @@ def batch_size(weights: Weights, count: int = LEAST, batch: int | None = None, p
         )
     batches = -(-count // min(fit, batch or BATCH))
     return -(-count // batches)
-
-
-def _free_memory() -> int | None:
-    """Bytes that are free for programs: of the machine at least its size, None where it cannot be known."""
-    try:
-        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
-        return int(found[1]) << 10 if found else None
-    except OSError:
-        pass
-    if sys.platform == "win32":
-        import ctypes
-
-        # MEMORYSTATUSEX: its own size, load in percent, then eight-byte totals of which the second is what is free
-        status = (ctypes.c_ulonglong * 8)(64)
-        known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return int(status[2]) if known else None
-    try:
-        return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE"))
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def _noise(

@@ -496,3 +496,14 @@ def test_check_folder(tmp_path: Path) -> None:
     check_folder(tmp_path / "new" / "deep", False)
     (tmp_path / "empty").mkdir()
     check_folder(tmp_path / "empty", False)
+
+
+def test_the_pace_is_that_of_the_work_itself(monkeypatch):
+    """What is compiled first, or was done by an interrupted run, is no part of it."""
+    from wavetables.cli import common
+
+    now = iter([0.0, 60.0, 61.0, 64.0])
+    monkeypatch.setattr(common.time, "monotonic", lambda: next(now))
+    pace = common._Pace()
+    pace.of(5000)
+    assert [pace.of(5100), pace.of(5400)] == [100.0, 100.0]

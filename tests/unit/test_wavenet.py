@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, verify
+from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, room, verify
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.streams import Streams
 
@@ -202,7 +202,7 @@ def test_an_interrupted_run_goes_on(weights, encodings, sound, tmp_path, at):
 
 
 def test_too_little_memory_is_said_before(weights, encodings, monkeypatch):
-    monkeypatch.setattr(generator, "_free_memory", lambda: 100 << 20)
+    monkeypatch.setattr(room, "free", lambda: 100 << 20)
     with pytest.raises(UserError, match="not enough memory"):
         generator.generate(weights, encodings)
 

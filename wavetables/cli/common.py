@@ -268,9 +268,8 @@ def progress(label: str, quiet: bool) -> Iterator[Update]:
     if quiet:
         yield lambda done, total, note: None
         return
-    start = time.monotonic()
     if not sys.stderr.isatty():
-        yield _log(label, start)
+        yield _log(label)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -279,24 +278,38 @@ def progress(label: str, quiet: bool) -> Iterator[Update]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), rate)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None, rate="", note="")
+        pace = _Pace()
 
         def show(done: int, total: int, note: str) -> None:
-            speed = f"{done / max(time.monotonic() - start, 1e-9):.1f}/s"
-            bar.update(task, completed=done, total=total, rate=speed, note=note)
+            bar.update(task, completed=done, total=total, rate=f"{pace.of(done):.1f}/s", note=note)
 
         yield show
 
 
-def _log(label: str, start: float) -> Update:
-    last = start
+class _Pace:
+    """How many are done a second, from the first that is: before it work was prepared, or an earlier run did it."""
+
+    def __init__(self) -> None:
+        self._start, self._first = time.monotonic(), 0
+
+    def of(self, done: int) -> float:
+        now = time.monotonic()
+        pace = (done - self._first) / max(now - self._start, 1e-9)
+        if done and not self._first:
+            self._start, self._first = now, done
+        return pace
+
+
+def _log(label: str) -> Update:
+    last, paced = time.monotonic(), _Pace()
 
     def show(done: int, total: int, note: str) -> None:
         nonlocal last
-        now = time.monotonic()
+        now, speed = time.monotonic(), paced.of(done)
         if now - last >= LOG_SECONDS or done == total:
-            last, speed = now, done / max(now - start, 1e-9)
-            left = round((total - done) / max(speed, 1e-9))
-            parts = (f"{label}: {done}/{total}", f"{speed:.1f}/s", f"{left // 60}:{left % 60:02} left", note)
-            say(", ".join(filter(None, parts)))
+            last = now
+            left = round((total - done) / speed) if speed else 0
+            pace = (f"{speed:.1f}/s", f"{left // 60}:{left % 60:02} left") if speed else ()
+            say(", ".join(filter(None, (f"{label}: {done}/{total}", *pace, note))))
 
     return show
