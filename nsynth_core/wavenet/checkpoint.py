@@ -32,6 +32,7 @@ from nsynth_core.wavenet.mulaw import CLASSES
 LAYERS, CYCLE, TAPS = 30, 10, 3
 DILATIONS = tuple(1 << (i % CYCLE) for i in range(LAYERS))
 AVERAGE = "/ExponentialMovingAverage"
+STEP = "global_step"
 MAX_WIDTH = 4096
 MAX_BYTES = 4 << 30  # a training run's own checkpoint of the full size holds 1 GB
 MAX_MEMBERS = 10_000  # of an archive
@@ -225,42 +226,67 @@ def _copy(source: Any, target: BinaryIO, size: int) -> None:
 
 
 def _read(given: Path, prefix: Path, averages: bool) -> Weights:
-    try:
-        index.check(prefix.with_name(f"{prefix.name}.index"))
-        reader = tf.train.load_checkpoint(str(prefix))
-        shapes: Shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
-        types = dict(reader.get_variable_to_dtype_map())
-    except Exception as error:  # whatever TensorFlow makes of hostile bytes
-        raise UserError(f"{given}: damaged, or no TensorFlow checkpoint ({_reason(error)}); {WHERE}") from error
+    held = _Held(given, prefix)
     suffix = AVERAGE if averages else ""
-    expected = _expected(given, shapes, suffix)
-    for name, shape in expected.items():
-        key = name + suffix
-        _check_there(given, shapes, key)
-        if shapes[key] != shape or types[key] != tf.float32:
-            found = f"{types[key].name} {list(shapes[key])}"
-            raise UserError(f"{given}: variable {key} is {found}, but float32 {list(shape)} is needed; {WHERE}")
-    # no shape may ask for more memory than the files hold numbers
-    held = sum(file.stat().st_size for file in _data_files(prefix))
-    needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
-    if held < needed:
-        raise UserError(f"{given}: cut short: {held} bytes of data, at least {needed} are needed; copy it again")
-    free = room.free()
-    if free is not None and needed > room.USABLE * free:
-        raise UserError(
-            f"{given}: not enough memory: its weights take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; close "
-            "other programs"
-        )
-    arrays = {}
-    for name in expected:
+    expected = _expected(given, held.shapes, suffix)
+    arrays = held.read({name + suffix: shape for name, shape in expected.items()})
+    return Weights({name: arrays[name + suffix] for name in expected})
+
+
+def read(folder: Path, shapes: Shapes) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of these names and shapes, float32, and `global_step`. Raises UserError as `load` does."""
+    return _Held(folder, _only_prefix(folder, folder)).read({**shapes, STEP: ()})
+
+
+class _Held:
+    """What a checkpoint's files hold, by its index. Raises UserError where they are none."""
+
+    def __init__(self, given: Path, prefix: Path) -> None:
+        self._given, self._prefix = given, prefix
         try:
-            array = np.asarray(reader.get_tensor(name + suffix), dtype=np.float32)
-        except Exception as error:
-            raise UserError(f"{given}: variable {name} is damaged ({_reason(error)}); copy the file again") from error
-        if not np.isfinite(array).all():
-            raise UserError(f"{given}: variable {name} holds NaN or infinite numbers; the file is damaged")
-        arrays[name] = array
-    return Weights(arrays)
+            index.check(prefix.with_name(f"{prefix.name}.index"))
+            self._reader = tf.train.load_checkpoint(str(prefix))
+            shapes = self._reader.get_variable_to_shape_map()
+            self._types = dict(self._reader.get_variable_to_dtype_map())
+        except Exception as error:  # whatever TensorFlow makes of hostile bytes
+            raise UserError(f"{given}: damaged, or no TensorFlow checkpoint ({_reason(error)}); {WHERE}") from error
+        self.shapes: Shapes = {name: tuple(shape) for name, shape in shapes.items()}
+
+    def read(self, expected: Shapes) -> dict[str, np.ndarray[Any, Any]]:
+        """The arrays of these names, each of its shape. Raises UserError that names the one that is not so."""
+        given = self._given
+        for name, shape in expected.items():
+            _check_there(given, self.shapes, name)
+            kind = tf.int32 if name == STEP else tf.float32
+            if self.shapes[name] != shape or self._types[name] != kind:
+                found = f"{self._types[name].name} {list(self.shapes[name])}"
+                raise UserError(
+                    f"{given}: variable {name} is {found}, but {kind.name} {list(shape)} is needed; {WHERE}"
+                )
+        # no shape may ask for more memory than the files hold numbers
+        files = [file for file in self._prefix.parent.iterdir() if file.name.startswith(f"{self._prefix.name}.data-")]
+        held = sum(file.stat().st_size for file in files)
+        needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
+        if held < needed:
+            raise UserError(f"{given}: cut short: {held} bytes of data, at least {needed} are needed; copy it again")
+        free = room.free()
+        if free is not None and needed > room.USABLE * free:
+            raise UserError(
+                f"{given}: not enough memory: its weights take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+                "close other programs"
+            )
+        arrays = {}
+        for name in expected:
+            try:
+                array = np.asarray(self._reader.get_tensor(name))
+            except Exception as error:
+                raise UserError(
+                    f"{given}: variable {name} is damaged ({_reason(error)}); copy the file again"
+                ) from error
+            if not np.isfinite(array).all():
+                raise UserError(f"{given}: variable {name} holds NaN or infinite numbers; the file is damaged")
+            arrays[name] = array
+        return arrays
 
 
 def _expected(given: Path, shapes: Shapes, suffix: str) -> Shapes:
@@ -289,10 +315,6 @@ def _check_there(given: Path, shapes: Shapes, key: str) -> None:
         raw = key.removesuffix(AVERAGE)
         why = "it holds no moving averages" if raw != key and raw in shapes else "no NSynth WaveNet, or not all of it"
         raise UserError(f"{given}: variable {key} is missing ({why}); {WHERE}")
-
-
-def _data_files(prefix: Path) -> list[Path]:
-    return [file for file in prefix.parent.iterdir() if file.name.startswith(f"{prefix.name}.data-")]
 
 
 def _reason(error: Exception) -> str:

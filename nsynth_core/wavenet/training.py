@@ -6,9 +6,10 @@ class, Adam with a learning rate that falls in steps over 200,000 iterations, av
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, read, resample
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import network
-from nsynth_core.wavenet.checkpoint import AVERAGE, Weights, decoder_shapes, encoder_shapes, save
+from nsynth_core.wavenet import network, room
+from nsynth_core.wavenet.checkpoint import AVERAGE, LAYERS, STEP, Shapes, Weights, decoder_shapes, encoder_shapes, save
+from nsynth_core.wavenet.checkpoint import read as read_checkpoint
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, Classes, quantise
 from nsynth_core.wavenet.network import RATE
 
@@ -29,6 +31,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 DECAY = 0.9999
 UNUSED = ("res_30/W", "res_30/biases")  # nothing reads the last residual: it has no gradient
 SAVE_EVERY, REPORT_EVERY = 1000, 10
+KEPT = 10  # numbers a layer, sample and channel that wait for the gradients
 KEPT_SOUNDS = 4096  # in memory: half a gigabyte of NSynth's four-second notes
 
 Report = Callable[[int, int, float], None]
@@ -45,15 +48,29 @@ def sounds(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
     if not found:
         raise UserError(f"{folder}: holds no sound files; the nsynth engine is trained on a folder of sounds")
+    for path in found:  # now, not when it is drawn in some hours
+        try:
+            soundfile.info(path)
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"{path}: not a readable sound file; take it out of the folder") from error
     return found
 
 
-def initial_weights(seed: int, width: int = WIDTH, latent: int = 16) -> Weights:
-    """Fresh weights: uniform, of unit scale for their fan-in; biases 0.
+def memory(width: int, batch: int) -> int:
+    """Bytes that training takes beside TensorFlow: what a crop leaves in every layer for the gradients (measured), and
+    six copies of the weights."""
+    shapes = _shapes(width)
+    return batch * CROP * LAYERS * KEPT * width * 4 + 6 * 4 * sum(int(np.prod(shape)) for shape in shapes.values())
 
-    Skips are half as wide and the encoder a quarter, as published.
-    """
-    shapes = decoder_shapes(width, max(1, width // 2), latent) | encoder_shapes(max(1, width // 4), latent)
+
+def _shapes(width: int, latent: int = 16) -> Shapes:
+    """Skips are half as wide and the encoder a quarter, as published."""
+    return decoder_shapes(width, max(1, width // 2), latent) | encoder_shapes(max(1, width // 4), latent)
+
+
+def initial_weights(seed: int, width: int = WIDTH, latent: int = 16) -> Weights:
+    """Fresh weights: uniform, of unit scale for their fan-in; biases 0."""
+    shapes = _shapes(width, latent)
     rng = np.random.default_rng(seed)
     arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     for name in shapes:
@@ -72,39 +89,68 @@ def train(
     batch: int = BATCH,
     width: int = WIDTH,
     rate: float = 1.0,
+    resume: bool = True,
     report: Report = lambda step, steps, loss: None,
 ) -> Path:
     """Train on sound files (any rate and length) and return the prefix of the last checkpoint in `folder`.
 
     `rate` scales the published learning rates: small networks bear more. A checkpoint is also written every SAVE_EVERY
-    steps and when the run is interrupted. `report(step, steps, loss)` in nats a sample: ln 256 = 5.55 is ignorance.
-    Raises UserError for a sound that cannot be read.
+    steps and when the run is interrupted. With `resume`, where `folder` holds one already, training goes on from it as
+    if it had never stopped. `report(step, steps, loss)` in nats a sample: ln 256 = 5.55 is ignorance.
+    Raises UserError for a sound that cannot be read, a folder that cannot be written or holds something else, and where
+    it does not fit the memory.
     """
+    free, needed = room.free(), memory(width, batch)
+    if free is not None and needed > room.USABLE * free:
+        raise UserError(
+            f"not enough memory: training {width} wide, {batch} crops a step, takes {needed / 1e9:.1f} GB, "
+            f"{free / 1e9:.1f} GB are free; take a smaller --batch or --width"
+        )
+    _check_writable(folder)
     learner = _Learner(initial_weights(seed, width).arrays)
-    saved = 0
+    if resume and is_trained(folder):
+        learner.go_on(folder)
+    saved = learner.done
+    prefix = folder / f"model.ckpt-{saved}"
     try:
-        for classes in batches(files, np.random.default_rng([seed, 1]), batch, steps):
-            loss = learner.step(classes, rate)
+        for step in range(saved, steps):
+            loss = learner.step(crops(files, seed, step, batch), rate)
             if learner.done % REPORT_EVERY == 0 or learner.done in (1, steps):
                 report(learner.done, steps, loss)
             if learner.done % SAVE_EVERY == 0 and learner.done < steps:
-                save(folder, learner.arrays(), learner.done)
+                prefix = save(folder, learner.arrays(), learner.done)
                 saved = learner.done
     finally:
-        prefix = save(folder, learner.arrays(), learner.done) if learner.done > saved else folder
+        if learner.done > saved:
+            prefix = save(folder, learner.arrays(), learner.done)
     return prefix
 
 
-def batches(files: Sequence[Path], rng: np.random.Generator, batch: int, steps: int) -> Iterator[Classes]:
-    """Random crops of random sounds as classes 0..255, (batch, CROP)."""
-    for _ in range(steps):
-        crops = np.zeros((batch, CROP), dtype=np.float32)
-        for crop in crops:
-            sound = _sound(files[int(rng.integers(len(files)))])
-            start = int(rng.integers(max(1, len(sound) - CROP + 1)))
-            part = sound[start : start + CROP]
-            crop[: len(part)] = part
-        yield np.minimum(quantise(crops) + HALF, CLASSES - 1)
+def is_trained(folder: Path) -> bool:
+    """True for a folder that holds a checkpoint."""
+    return any(folder.glob("*.index"))
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}; choose another -o") from error
+
+
+def crops(files: Sequence[Path], seed: int, step: int, batch: int) -> Classes:
+    """Random crops of random sounds as classes 0..255, (batch, CROP): those of one step."""
+    rng = np.random.default_rng([seed, step])
+    samples = np.zeros((batch, CROP), dtype=np.float32)
+    for crop in samples:
+        sound = _sound(files[int(rng.integers(len(files)))])
+        start = int(rng.integers(max(1, len(sound) - CROP + 1)))
+        part = sound[start : start + CROP]
+        crop[: len(part)] = part
+    classes: Classes = np.minimum(quantise(samples) + HALF, CLASSES - 1)
+    return classes
 
 
 @lru_cache(maxsize=KEPT_SOUNDS)
@@ -124,7 +170,22 @@ class _Learner:
         learnt = [name for name in arrays if name not in UNUSED]
         self._mean = {name: tf.Variable(tf.zeros_like(self._raw[name])) for name in learnt}
         self._square = {name: tf.Variable(tf.zeros_like(self._raw[name])) for name in learnt}
+        self._kinds = {"": self._raw, AVERAGE: self._average, "/Adam": self._mean, "/Adam_1": self._square}
         self._apply = tf.function(self._learn, autograph=False)
+
+    def go_on(self, folder: Path) -> None:
+        """Take the place of the one that saved in `folder`. Raises UserError where that cannot be."""
+        wanted = {name: np.shape(array) for name, array in self.arrays().items()}
+        try:
+            arrays = read_checkpoint(folder, wanted)
+        except UserError as error:
+            raise UserError(
+                f"training cannot go on from {error}; or choose another -o, or --force to begin anew"
+            ) from error
+        for suffix, kind in self._kinds.items():
+            for name, variable in kind.items():
+                variable.assign(arrays[name + suffix])
+        self.done = int(arrays[STEP])
 
     def step(self, classes: Classes, rate: float) -> float:
         """One step of Adam on a batch of classes (N, T); the loss before it."""
@@ -163,8 +224,7 @@ class _Learner:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What a training run saves, by name."""
-        kinds = {"": self._raw, AVERAGE: self._average, "/Adam": self._mean, "/Adam_1": self._square}
-        found = {name + suffix: v.numpy() for suffix, kind in kinds.items() for name, v in kind.items()}
+        found = {name + suffix: v.numpy() for suffix, kind in self._kinds.items() for name, v in kind.items()}
         powers = {"beta1_power": BETA1, "beta2_power": BETA2}
         found |= {name: np.float32(beta ** (self.done + 1)) for name, beta in powers.items()}
-        return found | {"global_step": np.int32(self.done)}
+        return found | {STEP: np.int32(self.done)}

@@ -9,7 +9,7 @@ import tensorflow as tf
 from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, training
+from nsynth_core.wavenet import checkpoint, room, training
 from wavetables.cli import main
 
 RATE = 22_050
@@ -66,7 +66,35 @@ def test_the_command_saves_what_a_published_run_saves(sounds, tmp_path, monkeypa
     assert names < set(saved)
     assert saved["global_step"] == []
     assert {name for name in names if f"{name}/Adam" not in saved} == set(training.UNUSED)
-    assert main([*command, "2"]) == 1  # not over another one
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    assert main([*command, "2"]) == 0  # nothing is left to do
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    capsys.readouterr()
+    assert main([*command[:-4], "8", *command[-3:], "3"]) == 1  # no network of another width
+    assert "training cannot go on from" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_interrupted_training_goes_on(sounds, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CROP", 512)
+    files, made = training.sounds(sounds), {"batch": 2, "width": 4, "rate": 10.0}
+
+    def interrupt(step: int, steps: int, loss: float) -> None:
+        if step == 1:
+            raise KeyboardInterrupt
+
+    whole = training.train(files, tmp_path / "whole", steps=6, **made)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(files, tmp_path / "parts", steps=6, report=interrupt, **made)
+    assert (tmp_path / "parts" / "model.ckpt-1.index").exists()
+    training.train(files, tmp_path / "parts", steps=3, **made)
+    parts = training.train(files, tmp_path / "parts", steps=6, **made)
+    assert parts.name == whole.name == "model.ckpt-6"
+    for name, _ in tf.train.list_variables(str(whole)):
+        np.testing.assert_array_equal(
+            tf.train.load_variable(str(parts), name), tf.train.load_variable(str(whole), name), name
+        )
+    assert training.train(files, tmp_path / "parts", steps=2, resume=False, **made).name == "model.ckpt-2"
 
 
 def test_a_seed_decides_everything_random(sounds):
@@ -74,7 +102,7 @@ def test_a_seed_decides_everything_random(sounds):
         return training.initial_weights(seed, 4).digest
 
     def first(seed: int) -> np.ndarray:
-        return next(training.batches(training.sounds(sounds), np.random.default_rng(seed), 3, 1))
+        return training.crops(training.sounds(sounds), seed, 0, 3)
 
     assert digest(1) == digest(1) != digest(2)
     assert (first(1) == first(1)).all()
@@ -86,6 +114,11 @@ def test_a_seed_decides_everything_random(sounds):
 def test_what_cannot_be_trained(tmp_path, capsys):
     with pytest.raises(UserError, match="no sound files"):
         training.sounds(tmp_path)
+    (tmp_path / "b.wav").write_bytes(b"RIFFxxxxWAVE")
+    with pytest.raises(UserError, match=r"b\.wav: not a readable sound file"):
+        training.sounds(tmp_path)
+    with pytest.raises(UserError, match="cannot be written"):
+        training.train([], tmp_path / "b.wav" / "out", width=2, batch=1)
     for code, arguments in (
         (1, ["--engine", "nsynth"]),
         (2, ["--engine", "magic"]),
@@ -94,3 +127,11 @@ def test_what_cannot_be_trained(tmp_path, capsys):
     ):
         assert main(["train", str(tmp_path / "none"), "-o", str(tmp_path / "out"), *arguments]) == code
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_training_that_does_not_fit_the_memory_is_not_begun(tmp_path, monkeypatch):
+    """As published it takes 120 GB."""
+    monkeypatch.setattr(room, "free", lambda: 16 << 30)
+    with pytest.raises(UserError, match=r"takes 12\d\.\d GB, 17\.2 GB are free; take a smaller --batch"):
+        training.train([], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

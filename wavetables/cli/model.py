@@ -62,7 +62,7 @@ def train(
 
     CORPUS is the folder that 'make-wavetable corpus' made. What is written takes the place of the shipped weights in
     nsynth_core/harmonic/weights/ and of the bank in presets/bank/. With --engine nsynth it is any folder of sounds, and
-    checkpoints of NSynth's own layout are written.
+    checkpoints of NSynth's own layout are written; an interrupted run goes on with the same command.
     """
     if engine not in ("harmonic", "nsynth"):
         raise UsageError(f"no engine called '{engine}' is trained; choose harmonic or nsynth")
@@ -127,9 +127,10 @@ def _train_nsynth(
 ) -> None:
     if not source.is_dir():
         raise UserError(f"{source}: no such folder; the nsynth engine is trained on a folder of sounds")
-    check_folder(output, force)
     from nsynth_core.wavenet import training
 
+    if force or not training.is_trained(output):  # else the run goes on
+        check_folder(output, force)
     with progress("train", quiet) as update:
         prefix = training.train(
             training.sounds(source),
@@ -138,6 +139,7 @@ def _train_nsynth(
             steps=steps or training.STEPS,
             batch=batch or training.BATCH,
             width=width or training.WIDTH,
+            resume=not force,
             report=lambda step, of, loss: update(step, of, f"{loss:.3f} nats"),
         )
     print(prefix)
