@@ -36,8 +36,8 @@ class Instrument:
     """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
 
     `moving`: a recording whose own pitch contour is worth keeping, and `sound` itself. `said`: what was found out about
-    it, line by line. `recording(i)`, where there are recordings, is the one at `pitches[i]`. `codes` (frames, latent)
-    are NSynth's encoding of a sound that is not there itself: then `load` raises.
+    it, line by line. `recording(i)`, where there are recordings, is the one at `pitches[i]`; `codes(i)` (frames,
+    latent) is NSynth's encoding where the sound itself is not there: then `load` raises.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Instrument:
     said: tuple[str, ...] = ()
     sound: Sound | None = None
     recording: Callable[[int], Sound] | None = None
-    codes: Floats | None = None
+    codes: Callable[[int], Floats] | None = None
 
     def at(self, pitch: float) -> Embedding:
         """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by how near they are.
@@ -104,13 +104,19 @@ def load_instrument(source: str | Path, engine: Engine, pitch: float | None = No
     return Instrument(path.stem, (found,), lambda _: embedding, True, told, sound, lambda _: sound)
 
 
-def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument:
+def sound_files(folder: Path, pattern: str = "*") -> dict[float, Path]:
+    """MIDI pitch → file of the NAME_PITCH sounds in a folder."""
     files = {}
     for path in sorted(folder.glob(pattern)):
         if path.suffix.lower() in {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"} and not path.name.startswith("."):
             pitch = pitch_in_name(path.stem)
             if pitch is not None:
                 files[pitch] = path
+    return files
+
+
+def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument:
+    files = sound_files(folder, pattern)
     if not files:
         raise UserError(
             f"{folder}: holds no NAME_PITCH sound files (such as flute_60.wav); name the notes by their MIDI number"

@@ -56,7 +56,9 @@ def parse_pitch(text: str) -> float:
 
 def pitch_in_name(stem: str) -> float | None:
     """The pitch a file's stem ends in: NSynth's NAME_PITCH ("flute_48", "bass_electronic_018-036-127" is pitch 36 at
-    velocity 127) or a note ("flute_C3", "Piano Eb2", "pad-F#-1"). None where there is none."""
+    velocity 127; "flute_48_embeddings" as its tools write) or a note ("flute_C3", "Piano Eb2", "pad-F#-1"). None where
+    there is none."""
+    stem = stem.removesuffix("_embeddings")
     if match := re.search(r"(?:^|_)\d{3}-(\d{3})-\d{3}$", stem):
         return float(match.group(1)) if int(match.group(1)) <= 127 else None
     # a negative octave needs its own dash: "pad-F#-1"; "x-C-3" can only be read the same way

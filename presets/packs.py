@@ -314,7 +314,7 @@ def _cornered(spec: str | Path) -> Corner:
         return Corner(names.tidy(spec), partial(presets.load_instrument, spec), (), None, licence)
     path, pitch = presets.given_pitch(spec)
     files = tuple(sorted(each for each in path.iterdir() if each.is_file())) if path.is_dir() else (path,)
-    return Corner(names.tidy(path.stem), partial(instrument, path, pitch), files, pitch)
+    return Corner(names.tidy(path.stem.removesuffix("_embeddings")), partial(instrument, path, pitch), files, pitch)
 
 
 def _licence_text(name: str, recipe: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nsynth_core.audio import Floats
-from nsynth_core.blend import Instrument
+from nsynth_core.blend import Instrument, sound_files
 from nsynth_core.embedding import Embedding
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
@@ -15,10 +15,11 @@ from nsynth_core.notes import note_name, pitch_in_name
 
 SUFFIX = "_embeddings.npy"  # nsynth_save_embeddings appends it to a sound's name
 MAX_FRAMES = 18_750  # ten minutes
+MAX_LATENT = 4096
 
 
-def read(path: Path, latent: int = 16) -> Floats:
-    """The encoding (frames, latent), float32, of a .npy with or without a leading axis of one.
+def read(path: Path, latent: int | None = 16) -> Floats:
+    """The encoding (frames, latent), float32, of a .npy with or without a leading axis of one; None takes any latent.
 
     Raises UserError: missing, no .npy, another shape, not numbers, not finite, none or more than MAX_FRAMES frames.
     """
@@ -35,10 +36,11 @@ def read(path: Path, latent: int = 16) -> Floats:
         mapped.close()
         raise UserError(f"{path}: an archive of arrays; a single array in a .npy file is needed")
     shape = mapped.shape[1:] if mapped.ndim == 3 and mapped.shape[0] == 1 else mapped.shape
-    if len(shape) != 2 or shape[1] != latent or not 1 <= shape[0] <= MAX_FRAMES or mapped.dtype.kind not in "fiu":
+    of_another = len(shape) != 2 or (shape[1] != latent if latent else not 1 <= shape[1] <= MAX_LATENT)
+    if of_another or not 1 <= shape[0] <= MAX_FRAMES or mapped.dtype.kind not in "fiu":
+        whose, wide = ("encodings of this checkpoint", latent) if latent else ("NSynth's encodings", 16)
         raise UserError(
-            f"{path}: holds {mapped.dtype} {list(mapped.shape)}; encodings of this checkpoint are [frames, {latent}] "
-            f"or [1, frames, {latent}]"
+            f"{path}: holds {mapped.dtype} {list(mapped.shape)}; {whose} are [frames, {wide}] or [1, frames, {wide}]"
         )
     with np.errstate(over="ignore"):
         encoding: Floats = np.array(mapped, dtype=np.float32).reshape(shape)
@@ -47,24 +49,50 @@ def read(path: Path, latent: int = 16) -> Floats:
     return encoding
 
 
-def load_instrument(path: Path, latent: int, pitch: float | None = None) -> Instrument:
-    """A .npy as a sound of NSynth's: its MIDI pitch is `pitch`, or the one in its name (flute_60_embeddings.npy).
+def files(source: Path) -> dict[float, Path]:
+    """MIDI pitch → file, ascending, of the NAME_PITCH encodings in a folder, or of those that a pattern picks
+    (embeddings_input/flute_*.npy)."""
+    folder, pattern = (source, "*.npy") if source.is_dir() else (source.parent, source.name)
+    found = {pitch_in_name(path.stem): path for path in sorted(folder.glob(pattern)) if path.suffix.lower() == ".npy"}
+    return dict(sorted((pitch, path) for pitch, path in found.items() if pitch is not None))
+
+
+def is_coded(source: Path) -> bool:
+    """True for a .npy, a pattern of them, and a folder that holds NAME_PITCH encodings and no NAME_PITCH sound."""
+    if not source.is_dir():
+        return source.suffix.lower() == ".npy"
+    return bool(files(source)) and not sound_files(source)
+
+
+def load_instrument(source: Path, latent: int | None = None, pitch: float | None = None) -> Instrument:
+    """Encodings as a sound of NSynth's: a .npy, whose MIDI pitch is `pitch` or the one in its name
+    (flute_60_embeddings.npy), or a folder or pattern of such files. Each is read now.
 
     Raises UserError: as `read`, and for a name without a pitch.
     """
-    codes = read(path, latent)
-    stem = path.name.removesuffix(SUFFIX).removesuffix(path.suffix)
-    found = pitch if pitch is not None else pitch_in_name(stem)
-    if found is None:
-        raise UserError(
-            f"{path}: encodings say no pitch; give it behind its name, e.g. {path}@C3, or call it {stem}_48{SUFFIX}"
-        )
+    if source.is_dir() or "*" in source.name:
+        found = files(source)
+        if not found:
+            raise UserError(f"{source}: no NAME_PITCH encodings (such as flute_60_embeddings.npy) there")
+        name = source.name.partition("_*")[0]
+        said = f"{name}: {len(found)} encodings of NSynth's"
+    else:
+        own = pitch if pitch is not None else pitch_in_name(source.stem)
+        name = source.stem.removesuffix("_embeddings")
+        if own is None:
+            raise UserError(
+                f"{source}: encodings say no pitch; give it behind its name, e.g. {source}@C3, or call it "
+                f"{name}_48{SUFFIX}"
+            )
+        found = {own: source}
+        said = f"{source.name}: %d frames of NSynth's, {note_name(own)}"
+    codes = [read(path, latent) for path in found.values()]
 
     def load(_: int) -> Embedding:
-        raise UserError(f"{path}: holds encodings of NSynth; --engine nsynth decodes them, no other")
+        raise UserError(f"{source}: holds encodings of NSynth; --engine nsynth decodes them, no other")
 
-    said = f"{path.name}: {len(codes)} frames of NSynth's, {note_name(found)}"
-    return Instrument(stem, (found,), load, True, (said,), codes=codes)
+    told = (said.replace("%d", str(len(codes[0]))),)
+    return Instrument(name, tuple(found), load, len(found) == 1, told, codes=codes.__getitem__)
 
 
 def write(path: Path, encoding: Floats, force: bool = False) -> None:

@@ -124,7 +124,7 @@ class NSynth:
         frames = -(-samples // HOP)
         for instrument in instruments:
             if instrument.codes is not None:
-                channels += [partial(_held, instrument.codes, frames)] * 2
+                channels += [partial(_held, self._codes(instrument, root), frames)] * 2
                 continue
             embedding = next(waiting)
             sound = _recorded(instrument, root, first.onset())
@@ -144,15 +144,8 @@ class NSynth:
         """How long a blend is of which some sounds are codes only."""
         if self.enhance:
             raise UserError("--enhance needs the sounds themselves: encodings know nothing above 8 kHz")
-        lengths = {}
-        for each in instruments:
-            if each.codes is not None:
-                lengths[each.name] = len(each.codes) * HOP / RATE
-                if abs(each.pitches[0] - root) > SAME_PITCH:
-                    raise UserError(
-                        f"{each.name}: its encodings are those of {note_name(each.pitches[0])}, and NSynth cannot move "
-                        f"them to {note_name(root)}"
-                    )
+        coded = [each for each in instruments if each.codes is not None]
+        lengths = {each.name: len(self._codes(each, root)) * HOP / RATE for each in coded}
         name = min(lengths, key=lambda each: lengths[each])
         if seconds is not None and seconds > lengths[name]:
             raise UserError(
@@ -160,11 +153,29 @@ class NSynth:
             )
         return seconds or lengths[name]
 
+    def _codes(self, instrument: Instrument, pitch: float) -> Floats:
+        """The encoding (frames, latent) of an instrument of which no more is there, at MIDI `pitch`."""
+        assert instrument.codes is not None
+        near = int(np.argmin(np.abs(np.asarray(instrument.pitches) - pitch)))
+        if abs(instrument.pitches[near] - pitch) > SAME_PITCH:
+            there = ", ".join(map(note_name, instrument.pitches))
+            raise UserError(
+                f"{instrument.name}: its encodings are those of {there}, and NSynth cannot move them to "
+                f"{note_name(pitch)}"
+            )
+        codes = instrument.codes(near)
+        if codes.shape[1] != self.weights.latent:
+            raise UserError(
+                f"{instrument.name}: holds {codes.shape[1]} numbers a frame; this checkpoint's encodings have "
+                f"{self.weights.latent}"
+            )
+        return codes
+
     def _coded(self, instruments: Sequence[Instrument], root: float, seconds: float) -> Sources:
         """Sources of which only codes are there. No recording says when it is steady: in NSynth's own notes, held for
         three seconds of four, a quarter of the way is."""
         samples = round(seconds * RATE)
-        codes = [_held(each.codes, -(-samples // HOP)) for each in instruments if each.codes is not None]
+        codes = [_held(self._codes(each, root), -(-samples // HOP)) for each in instruments]
         f0 = np.full(round(seconds * FRAME_RATE) + 1, midi_to_hz(root), dtype=np.float32)
         return Sources(np.repeat(np.stack(codes)[:, None], 2, axis=1), samples, (), f0, seconds / 4)
 

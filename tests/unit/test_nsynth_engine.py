@@ -460,6 +460,42 @@ def test_encodings_in_and_out(folder, drawn, tmp_path, saw, capsys):
     assert not (tmp_path / "never.wav").exists()
 
 
+def test_folders_of_encodings(folder, drawn, tmp_path, capsys, monkeypatch):
+    """As nsynth_save_embeddings leaves them, in every command that blends."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name in ("flute", "voice"):
+        Path(name).mkdir()
+        for pitch in (48, 52):
+            np.save(f"{name}/{name}_{pitch}_embeddings.npy", rng.standard_normal((8, 4)).astype(np.float32))
+    given = ["--engine", "nsynth", "--checkpoint", str(folder), "-q"]
+    assert main(["blend", "./flute", "voice/voice_52_embeddings.npy", *given, "--mix", "0.25", "-o", "m.npy"]) == 0
+    flute, voice = (np.load(f"{name}/{name}_52_embeddings.npy") for name in ("flute", "voice"))
+    np.testing.assert_allclose(np.load("m.npy"), 0.75 * flute + 0.25 * voice, atol=1e-6)
+    assert main(["grid", "./flute", "./voice", *given, "--pitches", "C3,E3", "--duration", "0.2", "-o", "out"]) == 0
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    assert sorted(manifest["sources"][0]["sha256"]) == ["flute_48_embeddings.npy", "flute_52_embeddings.npy"]
+    kinds = [file["kind"] for file in manifest["files"]]
+    assert (kinds.count("note"), kinds.count("table")) == (10, 2)
+    recipe = 'title = "P"\nengine = "nsynth"\n[[sweep]]\nsounds = ["./flute", "voice/voice_48_embeddings.npy"]\n'
+    Path("recipe.toml").write_text(recipe, encoding="utf-8")
+    assert main(["pack", "recipe.toml", *given[2:], "-o", "pack"]) == 0
+    (table,) = Path("pack", "Serum").rglob("*.wav")
+    assert table.stem.startswith("Flute-Voice C3")
+    assert serum.read(table).frames.shape == (64, 2048)
+    for arguments, said in (
+        (["grid", "./flute", "./voice", *given, "--pitches", "C4", "-o", "no"], "those of C3, E3, and NSynth cannot"),
+        (["blend", "./flute", "./voice", "-o", "no.wav"], "--engine nsynth decodes them"),
+        (["pack", "recipe.toml", "--engine", "harmonic", "-o", "no"], "--engine nsynth decodes them"),
+    ):
+        assert main(arguments) == 1
+        assert said in capsys.readouterr().err
+    np.save("voice/voice_48_embeddings.npy", np.zeros((8, 5), np.float32))
+    assert main(["pack", "recipe.toml", *given[2:], "-o", "other"]) == 1
+    assert "holds 5 numbers a frame; this checkpoint's encodings have 4" in capsys.readouterr().err
+    assert not list(Path().glob("no*"))
+
+
 def test_a_decoder_alone_decodes_encodings(weights, drawn, tmp_path):
     half = {name: array for name, array in weights.arrays.items() if not name.startswith("ae_")}
     checkpoint.save(tmp_path / "half", half, 1)

@@ -207,6 +207,24 @@ def test_too_little_memory_is_said_before(weights, encodings, monkeypatch):
         generator.generate(weights, encodings)
 
 
+def test_a_container_s_memory(tmp_path):
+    """cgroup v2 and v1: the limit, less what is used, but for files that can be read again."""
+    assert room._container(tmp_path) is None
+    (tmp_path / "memory").mkdir()
+    for name, text in (
+        ("limit_in_bytes", "900"),
+        ("usage_in_bytes", "500"),
+        ("stat", "cache 9\ntotal_inactive_file 40"),
+    ):
+        (tmp_path / "memory" / f"memory.{name}").write_text(text)
+    assert room._container(tmp_path) == 440
+    for name, text in (("max", "800"), ("current", "500"), ("stat", "inactive_file 30\n")):
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert room._container(tmp_path) == 330
+    (tmp_path / "memory.max").write_text("max\n")
+    assert room._container(tmp_path) == 440
+
+
 def test_what_full_size_needs():
     """247 MB of weights and 12.6 MB a stream, at least."""
     shapes = checkpoint.decoder_shapes()

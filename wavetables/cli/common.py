@@ -170,10 +170,13 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
 
 
 def is_coded(spec: str | Path) -> bool:
-    """True for the name of a file of NSynth's encodings, perhaps with its pitch."""
+    """True for encodings of NSynth: a file of them, perhaps with its pitch, or a folder of such files."""
     import presets
+    from nsynth_core.wavenet import embeddings
 
-    return presets.given_pitch(Path(spec))[0].suffix.lower() == ".npy"
+    if isinstance(spec, str) and spec in {entry.name for entry in presets.instruments()}:
+        return False  # as everywhere, a folder of that name is given as ./name
+    return embeddings.is_coded(presets.given_pitch(Path(spec))[0])
 
 
 def is_cut_short(path: Path) -> bool:

@@ -21,6 +21,7 @@ from nsynth_core.engine import Engine, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name
+from nsynth_core.wavenet import embeddings
 from wavetables import pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text
@@ -169,7 +170,9 @@ def _loaded(corner: Corner, engine: str, state: object) -> blend.Instrument:
 
 def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrument:
     """The instrument in a sound file, its embedding from the cache where it is known; or in a folder of NAME_PITCH
-    files. Raises UserError."""
+    files; or NSynth's encodings. Raises UserError."""
+    if embeddings.is_coded(path):
+        return embeddings.load_instrument(path, None, pitch)
     if path.is_dir():
         return blend.load_instrument(path, engine)
     name = cache.digest("embedding", cache.sha256(path), pitch, engine.name, engine.version)
