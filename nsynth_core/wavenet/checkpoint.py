@@ -8,17 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tarfile
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +23,8 @@ import tensorflow as tf
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.wavenet import index, room
+from nsynth_core.wavenet import archive, index, room
+from nsynth_core.wavenet.archive import PARTS, WHERE
 from nsynth_core.wavenet.mulaw import CLASSES
 
 LAYERS, CYCLE, TAPS = 30, 10, 3
@@ -34,18 +32,6 @@ DILATIONS = tuple(1 << (i % CYCLE) for i in range(LAYERS))
 AVERAGE = "/ExponentialMovingAverage"
 STEP = "global_step"
 MAX_WIDTH = 4096
-MAX_BYTES = 4 << 30  # a training run's own checkpoint of the full size holds 1 GB
-MAX_MEMBERS = 10_000  # of an archive
-MAX_NAME = 1 << 16  # bytes of a header that only names a member
-NAMING = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
-PARTS = re.compile(r"(?P<prefix>.+)\.(index|meta|data-\d{5}-of-\d{5})")
-WHERE = "give the folder, the .tar or the prefix (.../model.ckpt-200000) of NSynth's wavenet-ckpt"
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -135,7 +121,7 @@ def _prefix(given: Path) -> Iterator[Path]:
         yield _only_prefix(folder, given)
     elif given.is_file() and not PARTS.fullmatch(given.name):
         with tempfile.TemporaryDirectory(prefix="make-wavetable-") as unpacked:
-            _unpack(given, Path(unpacked))
+            archive.unpack(given, Path(unpacked))
             yield _only_prefix(Path(unpacked), given)
     else:
         part = PARTS.fullmatch(given.name) if given.is_file() else None
@@ -169,60 +155,6 @@ def _only_prefix(folder: Path, given: Path) -> Path:
 def _step(prefix: Path) -> int:
     number = re.search(r"(\d{1,18})$", prefix.name)
     return int(number[1]) if number else -1
-
-
-class _Header(tarfile.TarInfo):
-    """A member's header. Those that only name a member, or its holes, are read into memory as long as they say."""
-
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
-        header = super().frombuf(buf, encoding, errors)
-        if (header.type in NAMING and header.size > MAX_NAME) or header.type == tarfile.GNUTYPE_SPARSE:
-            raise ValueError("hostile header")
-        return header
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """The checkpoint's files of an archive, flat, into `folder`. Nothing in it is trusted."""
-    left = MAX_BYTES
-    try:
-        with archive.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        # of packed ones only gzip's, which unpacks in little memory
-        with tarfile.open(archive, "r:gz" if packed else "r:", tarinfo=_Header) as tar:
-            for number, member in enumerate(tar):
-                name = PurePosixPath(member.name)
-                if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
-                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies outside its folder")
-                if member.isdir():
-                    continue
-                if not member.isreg():
-                    raise UserError(f"{archive}: hostile archive: {member.name!r} is a link or device, not a file")
-                if member.size < 0 or member.issparse():
-                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies about its size")
-                left -= member.size
-                if left < 0 or number >= MAX_MEMBERS:
-                    most = f"{MAX_BYTES >> 30} GB, or {MAX_MEMBERS} files"
-                    raise UserError(f"{archive}: unpacks to more than {most}; no NSynth checkpoint")
-                target = folder / name.name
-                wanted = PARTS.fullmatch(name.name) and not name.name.endswith(".meta")
-                if (wanted or name.name == "checkpoint") and not name.name.startswith("._"):
-                    if target.exists():
-                        raise UserError(f"{archive}: holds two files called {name.name}; unpack it and give one folder")
-                    source = tar.extractfile(member)
-                    assert source is not None  # it is a regular file
-                    with target.open("xb") as file:
-                        _copy(source, file, member.size)
-    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
-        why = "no .tar or .tar.gz archive, or one that is cut short or damaged"
-        why = error.strerror if isinstance(error, OSError) and error.strerror else why
-        raise UserError(f"{archive}: no readable checkpoint ({why}); {WHERE}") from error
-
-
-def _copy(source: Any, target: BinaryIO, size: int) -> None:
-    shutil.copyfileobj(source, target, 1 << 20)
-    if target.tell() != size:
-        raise EOFError
 
 
 def _read(given: Path, prefix: Path, averages: bool) -> Weights:

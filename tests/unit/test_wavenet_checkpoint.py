@@ -12,7 +12,7 @@ import pytest
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, embeddings, index, room
+from nsynth_core.wavenet import archive, checkpoint, embeddings, index, room
 
 WIDTHS = {"width": 4, "skip": 3, "latent": 2}
 DATA = "model.ckpt-7.data-00000-of-00001"
@@ -126,16 +126,16 @@ def test_what_is_no_checkpoint(folder, tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 def test_cut_files(folder, tmp_path, share):
-    archive = pack(tmp_path / "a.tar", folder)
+    packed = pack(tmp_path / "a.tar", folder)
     for name in (DATA, "model.ckpt-7.index"):
         cut = tmp_path / name
         shutil.copytree(folder, cut)
         whole = (folder / name).read_bytes()
         (cut / name).write_bytes(whole[: int(len(whole) * share)])
         refused(cut)
-    whole = archive.read_bytes()
-    archive.write_bytes(whole[: int(len(whole) * 0.8 * share)])
-    refused(archive)
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[: int(len(whole) * 0.8 * share)])
+    refused(packed)
 
 
 def test_damaged_bytes_are_noticed(folder):
@@ -147,7 +147,7 @@ def test_damaged_bytes_are_noticed(folder):
 
 
 def test_hostile_archives(folder, tmp_path):
-    def archive(name: str, member: tarfile.TarInfo, content: bytes = b"") -> Path:
+    def holding(name: str, member: tarfile.TarInfo, content: bytes = b"") -> Path:
         path = pack(tmp_path / name, folder)
         with tarfile.open(path, "a") as tar:
             tar.addfile(member, io.BytesIO(content))
@@ -161,10 +161,10 @@ def test_hostile_archives(folder, tmp_path):
     device = tarfile.TarInfo("wavenet-ckpt/null")
     device.type = tarfile.CHRTYPE
     for i, member in enumerate((outside, absolute, windows, link, device)):
-        assert "hostile" in refused(archive(f"{i}.tar", member))
+        assert "hostile" in refused(holding(f"{i}.tar", member))
     assert not list(tmp_path.parent.rglob("evil.index"))
     twice = tarfile.TarInfo(f"other/{DATA}")
-    assert "two files" in refused(archive("twice.tar", twice))
+    assert "two files" in refused(holding("twice.tar", twice))
 
 
 def test_archives_that_ask_for_more_than_they_hold(folder, tmp_path, monkeypatch):
@@ -182,7 +182,7 @@ def test_archives_that_ask_for_more_than_they_hold(folder, tmp_path, monkeypatch
             file.truncate(max(size, file.tell()))
         return refused(path)
 
-    monkeypatch.setattr(checkpoint, "MAX_MEMBERS", 100)
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 100)
     assert "more than 4 GB" in refused_with(head("model.ckpt-9.index", 1 << 40))
     assert "no readable" in refused_with(head("model.ckpt-9.index", 3 << 30))
     assert "more than 4 GB, or 100 files" in refused_with(*[head("x", 0)] * 200)
@@ -234,7 +234,7 @@ def test_a_packed_index():
 
 
 def test_an_archive_of_any_size_is_not_unpacked(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "MAX_BYTES", 4000)
+    monkeypatch.setattr(archive, "MAX_BYTES", 4000)
     assert "unpacks to more than" in refused(pack(tmp_path / "big.tar", folder))
 
 

@@ -1,0 +1,82 @@
+"""Checkpoints in archives (.tar, .tar.gz), which anybody may have made."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from nsynth_core.errors import UserError
+
+MAX_BYTES = 4 << 30  # a training run's own checkpoint of the full size holds 1 GB
+MAX_MEMBERS = 10_000  # of an archive
+MAX_NAME = 1 << 16  # bytes of a header that only names a member
+NAMING = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+PARTS = re.compile(r"(?P<prefix>.+)\.(index|meta|data-\d{5}-of-\d{5})")
+WHERE = "give the folder, the .tar or the prefix (.../model.ckpt-200000) of NSynth's wavenet-ckpt"
+
+
+class _Header(tarfile.TarInfo):
+    """A member's header. Those that only name a member, or its holes, are read into memory as long as they say."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
+        header = super().frombuf(buf, encoding, errors)
+        if (header.type in NAMING and header.size > MAX_NAME) or header.type == tarfile.GNUTYPE_SPARSE:
+            raise ValueError("hostile header")
+        return header
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the checkpoint's files of an archive, flat, into `folder`. Nothing in it is trusted.
+
+    Raises UserError where it would reach outside, is too large, damaged or no archive.
+    """
+    left = MAX_BYTES
+    try:
+        with archive.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        # of packed ones only gzip's, which unpacks in little memory
+        with tarfile.open(archive, "r:gz" if packed else "r:", tarinfo=_Header) as tar:
+            for number, member in enumerate(tar):
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
+                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies outside its folder")
+                if member.isdir():
+                    continue
+                if not member.isreg():
+                    raise UserError(f"{archive}: hostile archive: {member.name!r} is a link or device, not a file")
+                if member.size < 0 or member.issparse():
+                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies about its size")
+                left -= member.size
+                if left < 0 or number >= MAX_MEMBERS:
+                    most = f"{MAX_BYTES >> 30} GB, or {MAX_MEMBERS} files"
+                    raise UserError(f"{archive}: unpacks to more than {most}; no NSynth checkpoint")
+                target = folder / name.name
+                wanted = PARTS.fullmatch(name.name) and not name.name.endswith(".meta")
+                if (wanted or name.name == "checkpoint") and not name.name.startswith("._"):
+                    if target.exists():
+                        raise UserError(f"{archive}: holds two files called {name.name}; unpack it and give one folder")
+                    source = tar.extractfile(member)
+                    assert source is not None  # it is a regular file
+                    with target.open("xb") as file:
+                        _copy(source, file, member.size)
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
+        why = "no .tar or .tar.gz archive, or one that is cut short or damaged"
+        why = error.strerror if isinstance(error, OSError) and error.strerror else why
+        raise UserError(f"{archive}: no readable checkpoint ({why}); {WHERE}") from error
+
+
+def _copy(source: Any, target: BinaryIO, size: int) -> None:
+    shutil.copyfileobj(source, target, 1 << 20)
+    if target.tell() != size:
+        raise EOFError
