@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def read(path: str | os.PathLike[str]) -> Sound:
     if not os.access(name, os.R_OK):
         raise UserError(f"{name}: cannot be read: permission denied")
     try:
-        with soundfile.SoundFile(name) as file:
+        with _opened(name) as file:
             rate, channels, declared = file.samplerate, file.channels, file.frames
             if not MIN_RATE <= rate <= MAX_RATE:
                 raise UserError(
@@ -94,6 +95,27 @@ def read(path: str | os.PathLike[str]) -> Sound:
     if float(np.maximum(-low, high).max()) > LOUDEST:
         raise UserError(f"{name}: peaks far above full scale; not sound, or damaged: export it again")
     return Sound(samples, rate)
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    file = soundfile.SoundFile(path)
+    return soundfile.SoundFile(whole) if file.frames == 0 and (whole := streamed(path)) is not None else file
+
+
+def streamed(path: Path) -> io.BytesIO | None:
+    """A WAV file that declares no samples and yet holds some, with all of them declared: programs that write to a pipe
+    never learn how many it will be. None for any other file."""
+    data, place = path.read_bytes(), 12
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return None
+    while place + 8 < len(data):
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        if data[place : place + 4] == b"data":
+            name, length = data[place + 8 : place + 12], int.from_bytes(data[place + 12 : place + 16], "little")
+            another = all(32 <= each < 127 for each in name) and place + 16 + length <= len(data)
+            return None if size or another else io.BytesIO(data[: place + 4] + b"\xff" * 4 + data[place + 8 :])
+        place += 8 + size + size % 2
+    return None
 
 
 def _reason(error: str) -> str:

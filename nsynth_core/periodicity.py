@@ -24,6 +24,7 @@ BLOCK = 1 << 18  # samples of framed audio held at once: in the cache of a core
 MANY_ROWS = 6000  # half a minute
 MANY_BLOCKS = 32  # half a minute of sound or more
 STEPS = 64  # of the path whose costs are found at once
+LONG_SECONDS = 0.05  # of a window that is looked through every other time
 PEAKS = 3  # candidates an octave
 MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
 OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
@@ -62,6 +63,13 @@ def candidates(x: Floats, rate: int, times: Doubles, low_hz: float, high_hz: flo
 
 
 def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
+    if 3.0 / low > LONG_SECONDS:  # windows that overlap so far say the same twice
+        hz, strength = _peaks_at(x, rate, times[::2], low, high)
+        return np.repeat(hz, 2, 0)[: len(times)], np.repeat(strength, 2, 0)[: len(times)]
+    return _peaks_at(x, rate, times, low, high)
+
+
+def _peaks_at(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
     fft = _transforms(len(times))
     octaves = max(1, math.ceil(math.log2(high / low) - 0.01))
     hz, strength = np.zeros((len(times), octaves, PEAKS)), np.zeros((len(times), octaves, PEAKS))
@@ -161,20 +169,26 @@ def moving_sum(values: NDArray[Any], width: int) -> Doubles:
 
 def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
     """Viterbi over the candidates and "unvoiced" (as Boersma 1993): Hz (T,), 0 where unvoiced, and correlation (T,)."""
-    count, width = hz.shape
+    count, width = len(hz), int((hz > 0).sum(1).max(initial=0))
+    order = np.argsort(hz == 0, 1, kind="stable")[:, :width]  # most places hold no candidate
+    hz, strength = np.take_along_axis(hz, order, 1), np.take_along_axis(strength, order, 1)
     octave = np.log2(np.where(hz > 0, hz, 1.0))
     local = np.where(hz > 0, strength + OCTAVE_COST * (octave - 5), -9.0)
     local = np.concatenate([local, np.where(loud, UNVOICED, 2.0)[:, None]], 1)
     score = local[0]
     back = np.zeros((count, width + 1), dtype=np.int16)
     here = np.arange(width + 1)
+    step = np.full((STEPS, width + 1, width + 1), VOICING_COST)  # from the last axis to the one before
+    step[:, width, width] = 0.0
     for t in range(1, count):
         if (k := (t - 1) % STEPS) == 0:
             before, after = octave[t - 1 : t + STEPS - 1], octave[t : t + STEPS]
-            step = np.full((len(after), width + 1, width + 1), VOICING_COST)  # from the last axis to the one before
-            step[:, width, width] = 0.0
-            step[:, :width, :width] = np.abs(before[: len(after), None, :] - after[:, :, None])
-            step[:, :width, :width] = JUMP_COST * np.maximum(step[:, :width, :width] - FREE_OCTAVES, 0.0)
+            jump = step[: len(after), :width, :width]
+            np.subtract(before[: len(after), None, :], after[:, :, None], out=jump)
+            np.abs(jump, out=jump)
+            jump -= FREE_OCTAVES
+            np.maximum(jump, 0.0, out=jump)
+            jump *= JUMP_COST
         total = score - step[k]
         back[t] = best = total.argmax(1)
         score = total[here, best] + local[t]

@@ -24,6 +24,7 @@ HINT_DB = 6.0
 TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
 LONG_KERNEL = 512
 MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
+ENOUGH_ROWS = 2000  # of the partials' errors to tell a string's stiffness from, ten seconds
 STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself being noise
 MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
 
@@ -140,10 +141,13 @@ def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
     out of their scatter and explains most of them."""
     if len(numbers) < 3:
         return 0.0
+    count = len(error)
+    # windows overlap: about one in eight is independent
+    apart = int(np.clip(count // ENOUGH_ROWS, 1, 8))
+    error, power = error[::apart], power[::apart]
     offset = weighted_median(error.T, power.T)
     scatter = weighted_median(np.abs(error - offset).T, power.T)
-    # windows overlap: about one in eight is independent
-    weight = 1 / ((1.5 * scatter) ** 2 * 8 / len(error) + 1e-12)
+    weight = 1 / ((1.5 * scatter) ** 2 * 8 / count + 1e-12)
     curve = (numbers**2 - 1) / 2
     curve -= np.average(curve, weights=weight)
     rest = offset - np.average(offset, weights=weight)
@@ -167,8 +171,9 @@ def lock(
     if len(rows) < 3:
         return f0_hz, b
     top = float(np.quantile(f0_hz[voiced], 0.98))
-    # phase over one hop does not see f0 alternate from point to point: start without
-    f0_hz = np.convolve(np.pad(f0_hz, 1, "edge"), [0.25, 0.5, 0.25], "valid")
+    # phases under a window do not see f0 waver within it: start without
+    length = max(3, 2 * round(PERIODS / float(np.median(f0_hz[voiced])) / HOP_SECONDS / 2) + 1)
+    f0_hz = _smooth(f0_hz, length) * 2 / (length + 1)
     for partials in stages:
         for count in sorted({partials, *(more for more in STAGES if more > partials)}):
             order = np.arange(1.0, int(np.clip(min(0.45 * audio.rate, TOP_HZ) / top, 1, count)) + 1)

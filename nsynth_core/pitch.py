@@ -207,9 +207,11 @@ class _Audio:
         self.rate = sound.rate
         self.x: Floats = np.asarray((x - x.mean()) / np.float32(peak or 1.0), dtype=np.float32)
         self._kept: tuple[int, Floats] = sound.rate, self.x
+        self._sources = [self._kept]
         # the resampler's ends would be most of a very short sound
         rate = periodicity.RATE if sound.seconds > 0.03 else max(periodicity.RATE, sound.rate)
         self.slow_rate, slow = rate, self.at_rate(rate)
+        self._sources = sorted([(rate, slow), (self.rate, self.x)], key=lambda each: each[0])
         self.slow = _above_8_hz(slow, rate) if len(slow) > 4 else np.zeros(4, dtype=np.float32)
         self.times: Doubles = np.arange(int(sound.seconds / HOP_SECONDS) + 1, dtype=np.float64) * HOP_SECONDS
         smooth = periodicity.moving_sum(self.slow.astype(np.float64) ** 2, rate // 50) / (rate // 50)
@@ -220,7 +222,9 @@ class _Audio:
         if rate == self.rate:
             return self.x
         if rate != self._kept[0]:
-            self._kept = rate, resample(Sound(self.x[:, None], self.rate), rate).samples[:, 0]
+            # a lower rate is made of what is low already
+            source, x = next((each for each in self._sources if rate <= each[0]), self._sources[-1])
+            self._kept = rate, resample(Sound(x[:, None], source), rate).samples[:, 0]
         return self._kept[1]
 
     def path(self, low_hz: float, high_hz: float, one_note: bool = True) -> tuple[Doubles, Doubles]:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
+from nsynth_core.periodicity import side_by_side
 from nsynth_core.pitch import PitchTrack
 
 Doubles = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
+Numbers = NDArray[np.int64]
 
 HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
 BLOCK = 1 << 12  # points read at once: their taps stay in the cache of a core
@@ -76,10 +78,13 @@ class Reader:
         """Cycles of the numbers (n,) as (n, points)."""
         out = np.empty((len(numbers), self.points))
         step = max(1, BLOCK // self.points)
-        for a in range(0, len(numbers), step):
+
+        def block(a: int) -> None:
             grid = numbers[a : a + step, None] + np.arange(self.points) / self.points
             inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
             out[a : a + step] = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
+
+        side_by_side(block, range(0, len(numbers), step))
         return out
 
     def at(self, places: Doubles) -> Doubles:

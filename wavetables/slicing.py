@@ -3,15 +3,13 @@
 1. The pitch track gives the phase, exactly: at 30 Hz the 600th partial turns a third of a cycle per cent of error and
    period.
 2. Cycles are read band-limited at equal steps of phase; everything above the source's Nyquist goes.
-3. Neighbouring cycles are averaged under a Hann window over whole periods (at least two, so that both ends of a frame
-   meet). How many is chosen for each harmonic by cross-validation: many where noise hides a steady harmonic, few where
-   it moves.
+3. The cycles around each place become a frame: see wavetables.averaging.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,20 +21,14 @@ from nsynth_core.metrics import spectral_distance
 from nsynth_core.notes import note_name
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
 from wavetables import shaping
-from wavetables.reading import BLOCK, Complexes, Doubles, Phase, Reader
+from wavetables.averaging import averaged, folded
+from wavetables.reading import Doubles, Numbers, Phase, Reader
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
-
-Numbers = NDArray[np.int64]
 
 QUIET_DB = -40.0  # parts of the note further below its loudest make no frames
 SILENT_DB = -80.0  # the same where the part of the note is chosen by hand
 TOP_RATE = 96_000  # a higher rate adds nothing, unless 1023 harmonics of a high note reach beyond
-SPANS = (2, 4, 8, 16, 32)  # periods of the Hann windows
 MAX_SPAN = 64
-FIT = 8  # frames that are taken to turn and grow alike
-POOL = 2.0  # harmonics up to an octave apart choose their window together
-RAMP = 0.25  # of a period: flanks of the shortest window, which is flat between
-LONGEST_SPAN = 0.8  # seconds it may cover; four periods always
 RELEASE_SECONDS, RELEASE_DB = 0.06, 8.0
 LOOKS = 768  # cycles whose spectra tell how fast the timbre moves
 HEARD_HARMONICS = 64  # of them
@@ -45,7 +37,7 @@ HEARD_HARMONICS = 64  # of them
 @dataclass(frozen=True)
 class Slices:
     """`frames` float32 (channels, n, 2048); `seconds` (n,) where in the sound each was cut; `used` of `cycles` whole
-    cycles; `periods` (harmonics,) each one was averaged over, 1 for a single cycle with its seam crossfaded."""
+    cycles; `periods` (harmonics,) each one was averaged over, 1 for none."""
 
     frames: Floats
     seconds: Doubles
@@ -91,9 +83,9 @@ def slice_channels(
     reader = readers[0] if len(readers) == 1 else Reader(mid, rate, low_hz)
     wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
     picks = _picked(reader, phase, active, power[active - numbers[0]], wanted, even)
-    spectra, periods = _averaged(readers, phase, picks, active, average)
+    spectra, periods = averaged(readers, phase, picks, active, average)
     # no harmonic that cycles beside this one could not hold either
-    highest = np.max([phase.f0(np.clip(picks + k, active[0], active[-1])) for k in (-2, -1, 0, 1, 2)], axis=0)
+    highest = np.max([phase.f0(np.clip(picks + k, active[0], active[-1])) for k in (-1, 0, 1)], axis=0)
     spectra[:, np.arange(spectra.shape[2]) * highest[:, None] > 0.5 * rate] = 0.0
     spectra[:, :, 0] = 0.0
     full = np.zeros((len(readers), len(picks), FRAME_SIZE // 2 + 1), dtype=np.complex128)
@@ -198,104 +190,8 @@ def _timbre(reader: Reader, phase: Phase, active: Numbers) -> Doubles:
     looks = np.unique(np.round(np.linspace(0, len(active) - 1, LOOKS)).astype(np.int64))
     around = np.clip(active[looks][:, None] + np.arange(-2, 3), active[0], active[-1])
     distinct, rows = np.unique(around, return_inverse=True)
-    folded = _folded(reader.cycles(phase, distinct), rows.reshape(around.shape), [4])[0]
-    level = np.abs(np.fft.rfft(folded))[:, 1 : HEARD_HARMONICS + 1]
+    means = folded(reader.cycles(phase, distinct), rows.reshape(around.shape), [4])[0]
+    level = np.abs(np.fft.rfft(means))[:, 1 : HEARD_HARMONICS + 1]
     db = (20 * np.log10(level + 1e-5 * level.max() + 1e-30)).astype(np.float32)
     moved = np.concatenate([[0.0], np.cumsum(spectral_distance(db[:-1], db[1:]) + 1e-3)])
     return np.asarray(np.interp(np.arange(len(active)), looks, moved), dtype=np.float64)
-
-
-# ------------------------------------------------------------------------------------------------------------ averaging
-def _averaged(
-    readers: list[Reader], phase: Phase, picks: Numbers, active: Numbers, average: int | None
-) -> tuple[Complexes, Numbers]:
-    """Spectra (channels, n, points / 2 + 1) of the picked cycles, each harmonic averaged over as many periods as serve
-    it in all channels together, or over `average`; and those periods (points / 2 + 1,)."""
-    if average is None:
-        longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
-        spans = [span for span in SPANS if span <= min(longest, max(len(active) - 1, 2))]
-    else:
-        spans = [average]
-    reach = max(spans[-1] // 2, 1)
-    # at its ends the note is mirrored, cycle by cycle: silence or the next note beyond is none of its timbre
-    around = picks[:, None] + np.arange(-reach, reach + 1)
-    around = active[0] + np.abs(around - active[0])
-    around = np.clip(active[-1] - np.abs(active[-1] - around), active[0], active[-1])
-    distinct, rows = np.unique(around, return_inverse=True)
-    rows = rows.reshape(around.shape)
-    choices, errors = [], []
-    for reader in readers:
-        cycles = reader.cycles(phase, distinct)
-        choices.append(np.fft.rfft(_folded(cycles, rows, spans if average else [1, *spans])))
-        if average is None:
-            errors.append(_errors(np.fft.rfft(cycles), rows, spans))
-    if average is not None:
-        return np.stack([choice[0] for choice in choices]), np.full(choices[0].shape[2], average)
-    best = _best_span(np.sum(errors, axis=0))
-    number = np.arange(len(best))
-    return np.stack([choice[best, :, number].T for choice in choices]), np.asarray((1, *spans))[best]
-
-
-def _window(place: Doubles, span: int) -> Doubles:
-    """Window over `span` periods whose copies one period apart sum to 1: Hann, or for 1 a single period crossfaded at
-    its ends."""
-    if span == 1:
-        return np.asarray(np.cos(np.pi / 2 * np.clip((np.abs(place) - 0.5) / RAMP + 0.5, 0, 1)) ** 2)
-    return np.where(np.abs(place) < span / 2, 2 / span * np.cos(np.pi * place / span) ** 2, 0.0)
-
-
-def _folded(cycles: Doubles, rows: Numbers, spans: Sequence[int]) -> Doubles:
-    """Adjacent cycles under windows of so many periods, centred on the middle one, folded to one cycle
-    (spans, n, points). The `rows` (n, run) say which of the `cycles` (any, points) are adjacent."""
-    reach, points = rows.shape[1] // 2, cycles.shape[1]
-    out, step = np.zeros((len(spans), len(rows), points)), max(1, BLOCK // points)
-    for k in range(2 * reach + 1):
-        place = k - reach + np.arange(points) / points - 0.5
-        windows = [(each, _window(place, s)) for each, s in enumerate(spans) if abs(k - reach) <= max(s / 2, 1)]
-        for a in range(0, len(rows), step) if windows else ():
-            part = cycles[rows[a : a + step, k]]
-            for each, window in windows:
-                out[each, a : a + step] += part * window
-    return out
-
-
-def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
-    """Expected squared errors (1 + spans, harmonics) of windows over (1, *spans) periods, from spectra of cycles
-    (any, harmonics), of which those of `rows` (n, run) are adjacent.
-
-    A middle cycle is predicted from its neighbours under each window. What a longer window predicts worse than noise
-    alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
-    multiple of its two neighbours' sum, which a partial that turns or grows steadily leaves at zero.
-    """
-    reach = rows.shape[1] // 2
-    if len(spans) == 1:  # too few cycles to predict one from others: the two periods
-        return np.stack([np.ones(spectra.shape[1]), np.zeros(spectra.shape[1])])
-    middle = spectra[rows[:, reach]]
-    beside = spectra[rows[:, reach - 1]] + spectra[rows[:, reach + 1]]
-    parts = np.arange(0, len(rows), FIT)
-    fit = np.add.reduceat((middle * beside.conj()).real, parts) / (np.add.reduceat(np.abs(beside) ** 2, parts) + 1e-30)
-    fit = np.clip(fit, -1.0, 1.0)[np.arange(len(rows)) // FIT]
-    left = (np.abs(middle - fit * beside) ** 2 / (1 + 2 * fit**2)).sum(0)
-    noise = left * 2 * len(rows) / (2 * len(rows) - len(parts))  # a fit takes one of the two parts of a value
-    moves, errors = [], []
-    for span in spans[1:]:
-        offsets = np.arange(1 - span // 2, span // 2)
-        weight = _window(offsets.astype(np.float64), span)
-        others = np.where(offsets == 0, 0.0, weight)
-        others /= others.sum()
-        predicted = sum(share * spectra[rows[:, reach + k]] for k, share in zip(offsets, others, strict=True))
-        moves.append(np.maximum((np.abs(middle - predicted) ** 2).sum(0) - noise * (1 + (others**2).sum()), 0.0))
-        errors.append(moves[-1] + noise * (weight**2).sum())
-    # the two shortest windows predict nothing from neighbours. The amplitude they see of a movement goes with their
-    # second moments: 0.084 and 0.131 of a period squared, 0.523 for the Hann window over four
-    short = [0.026 * moves[0] + 0.93 * noise, 0.0625 * moves[0] + 0.75 * noise]
-    return np.stack(short + errors)
-
-
-def _best_span(errors: Doubles) -> Numbers:
-    """The row of least error for each harmonic. Neighbours vote together: what one partial of a stretched tone leaks
-    into the next harmonic looks like noise there."""
-    total = np.cumsum(np.pad(errors, ((0, 0), (1, 0))), axis=1)
-    number = np.arange(errors.shape[1])
-    low, high = (number / POOL).astype(np.int64), np.minimum((number * POOL).astype(np.int64) + 1, len(number))
-    return np.asarray(np.argmin(total[:, high] - total[:, low], axis=0), dtype=np.int64)

@@ -6,7 +6,8 @@ import numpy as np
 
 from nsynth_core.notes import hz_to_midi
 from nsynth_core.pitch import PitchTrack
-from wavetables.slicing import Numbers, Slices
+from wavetables.reading import Numbers
+from wavetables.slicing import Slices
 
 LOW_HARMONICS, SHOWN_HARMONICS = 16, 128
 

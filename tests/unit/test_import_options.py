@@ -244,6 +244,24 @@ def test_a_range_above_the_sound_is_refused(tmp_path):
             import_tables(tmp_path / "slow.wav", Settings(low_hz=600.0, high_hz=900.0, split=split))
 
 
+def test_a_stream_that_declares_no_samples_is_read_to_its_end(write, tmp_path, capsys):
+    path = write(note(57, 2.0))
+    data = path.read_bytes()
+    place = data.index(b"data") + 4
+    table = tmp_path / "table.wav"
+    path.write_bytes(data[:place] + bytes(4) + data[place + 4 :])
+    assert main(["import", str(path), "-o", str(table), "--frames", "4"]) == 0
+    assert "declares no samples" in capsys.readouterr().err
+    streamed = table.read_bytes()
+    path.write_bytes(data)
+    assert main(["import", str(path), "-o", str(table), "--frames", "4", "--force"]) == 0
+    assert table.read_bytes() == streamed
+    # nothing is there, but another chunk
+    path.write_bytes(data[:place] + bytes(4) + b"LIST" + (4).to_bytes(4, "little") + b"INFO")
+    assert main(["import", str(path), "-o", str(table), "--force"]) == 1
+    assert "no more than one sample" in capsys.readouterr().err
+
+
 def test_a_header_that_declares_less_is_told(write, tmp_path, capsys):
     path = write(note(57, 2.0))
     data = path.read_bytes()

@@ -8,7 +8,7 @@ from nsynth_core.errors import UserError
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow, hz_to_midi
 from wavetables.reading import Reader
 from wavetables.shaping import align
-from wavetables.slicing import slice_cycles
+from wavetables.slicing import slice_channels, slice_cycles
 from wavetables.table import FRAME_SIZE
 
 
@@ -72,6 +72,19 @@ def test_moving_timbre_is_followed():
     x = np.sin(2 * np.pi * 200 * t) + t / 2 * np.sin(2 * np.pi * 600 * t)
     frames = slice_cycles(Sound((0.3 * x).astype(np.float32)[:, None], 44100), track_of(200.0, 2.0))
     np.testing.assert_allclose(levels_of(frames, 3)[:, 2], np.linspace(0, 1, len(frames)), atol=0.01)
+
+
+@pytest.mark.parametrize("average", [None, 1, 2, 8])
+def test_what_grows_steadily_is_neither_smeared_nor_torn(average):
+    """Each frame is the wave of its moment to -70 dB; a single cycle as it is would not."""
+    number, t = np.arange(1, 40), np.arange(44100) / 44100
+    start, growth = np.random.default_rng(2).random((2, len(number)))
+    waves = np.sin(2 * np.pi * (number * 150 * t[:, None] + start))
+    x = (waves * (0.02 + growth * t[:, None]) / number).sum(1)
+    cut = slice_channels(Sound((0.2 * x).astype(np.float32)[:, None], 44100), track_of(150.0, 1.0), average=average)
+    truth, found = (0.02 + growth * cut.seconds[:, None]) / number, levels_of(cut.frames[0], len(number)) * 1.5
+    error = 10 * np.log10(((found - truth) ** 2).sum(1) / (truth**2).sum(1))
+    assert np.median(error) < -70
 
 
 def test_noise_is_averaged_where_the_note_stands_still():

@@ -189,10 +189,14 @@ def length_remark(path: Path) -> str:
     most, and an MP3 gives nothing where its last sample should be."""
     import soundfile
 
+    from nsynth_core.audio import streamed
+
     if not path.is_file():  # a folder, or a pattern of files
         return ""
     with soundfile.SoundFile(path) as file:
         said = file.extra_info
+        if file.frames == 0 and streamed(path) is not None:
+            return "its header declares no samples, as that of a stream; those it holds are used"
         short = re.search(CUT_SHORT, said, re.MULTILINE) is not None
         if not short and "MPEG" in said:
             file.seek(max(file.frames - 1, 0))

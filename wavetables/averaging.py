@@ -1,0 +1,152 @@
+"""Cycles around a moment → the frame of it.
+
+A frame stands for one moment, but its points are heard one after the other: each is interpolated, at its phase, between
+the periods around that moment, so that what grows or fades steadily is neither smeared nor torn at the seam. Where it
+helps, neighbouring cycles are averaged under a Hann window, too. How many is chosen for each harmonic by
+cross-validation: many where noise hides a steady harmonic, few where it moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wavetables.reading import BLOCK, Complexes, Doubles, Numbers, Phase, Reader
+
+SPANS = (0, 1, 2, 4, 8, 16, 32)  # periods averaged: see `_window`
+FIT = 8  # frames that are taken to turn and grow alike
+# of the movement that is in a cycle predicted from its neighbours, what the shortest windows see, beside four periods:
+# their fourth and second moments
+BLURS = {0: 0.026, 1: 0.02, 2: 0.0625}
+FAST = 0.1  # of its energy: a harmonic that its neighbours miss by more moves too fast to be interpolated
+CUBIC = np.array([-1.0, 4.0, 0.0, 4.0, -1.0])  # predicts a cycle from two to either side
+KINKED = 8.0  # times the error of predicting from twice as far, where slopes change at random (smooth movement: 16)
+FULL_BAND = 0.46  # of the rate: above it a recording's own filter begins
+RAMP = 0.25  # of a period: flanks of a single cycle, which is flat between
+POOL = 2.0  # harmonics up to an octave apart choose their window together
+LONGEST_SPAN = 0.8  # seconds it may cover; four periods always
+
+
+def averaged(
+    readers: list[Reader], phase: Phase, picks: Numbers, active: Numbers, average: int | None
+) -> tuple[Complexes, Numbers]:
+    """Spectra (channels, n, points / 2 + 1) of the picked cycles, each harmonic averaged over as many periods as serve
+    it in all channels together, or over `average`; and those periods (points / 2 + 1,)."""
+    longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
+    spans = [span for span in SPANS if span <= min(longest, max(len(active) - 1, 2))] if average is None else [average]
+    reach = max(map(_reach, spans))
+    # at its ends the note is mirrored, cycle by cycle: silence or the next note beyond is none of its timbre
+    around = picks[:, None] + np.arange(-reach, reach + 1)
+    around = active[0] + np.abs(around - active[0])
+    around = np.clip(active[-1] - np.abs(active[-1] - around), active[0], active[-1])
+    distinct, rows = np.unique(around, return_inverse=True)
+    rows = rows.reshape(around.shape)
+    choices, errors = [], []
+    for reader in readers:
+        cycles = reader.cycles(phase, distinct)
+        choices.append(np.fft.rfft(folded(cycles, rows, spans)))
+        if average is None:
+            errors.append(_errors(np.fft.rfft(cycles), rows, spans))
+    if average is not None:
+        return np.stack([choice[0] for choice in choices]), np.full(choices[0].shape[2], average)
+    best = _best_span(np.sum(errors, axis=0))
+    chosen = _within_reach(best, spans, phase.f0(distinct)[rows], readers[0].rate)
+    frame, number = np.arange(len(picks))[:, None], np.arange(len(best))
+    return np.stack([choice[chosen, frame, number] for choice in choices]), np.maximum(np.asarray(spans)[best], 1)
+
+
+def _within_reach(best: Numbers, spans: list[int], f0: Doubles, rate: int) -> Numbers:
+    """Rows of `spans` (n, harmonics) for each frame, given the `best` (harmonics,) for all of them and f0 (n, run) of
+    the cycles around each: no more cycles than hold the harmonic, too. In a glide those beside have it beyond the
+    recording's band."""
+    middle, number = f0.shape[1] // 2, np.arange(len(best))
+    within = number * f0[:, middle, None] <= FULL_BAND * rate
+    chosen = np.zeros((len(f0), len(best)), dtype=np.int64)
+    for each, span in enumerate(spans):
+        reach = _reach(span)
+        highest = f0[:, middle - reach : middle + reach + 1].max(1)
+        fits = ~within | (number * highest[:, None] <= FULL_BAND * rate)
+        chosen[fits & (each <= best)] = each
+    return chosen
+
+
+def _reach(span: int) -> int:
+    """Periods to either side that `_window` needs."""
+    return (1, 2)[span] if span < 2 else (span + 1) // 2
+
+
+def _window(place: Doubles, span: int) -> Doubles:
+    """Weights at `place` periods from a frame's moment; those one period apart sum to 1. Over 1: cubic interpolation
+    (Lagrange) between periods; over more: straight lines between the values of a Hann window at whole periods. The
+    spectra of these vanish with their slopes at every multiple of f0 but 0, so that a harmonic which grows steadily
+    leaks into no other. Over 0: a single cycle as it is, crossfaded at its ends."""
+    if span == 0:
+        return np.asarray(np.cos(np.pi / 2 * np.clip((np.abs(place) - 0.5) / RAMP + 0.5, 0, 1)) ** 2)
+    if span == 1:
+        x = np.abs(place)
+        return np.where(x < 1, (1 - x) * (1 + x) * (2 - x) / 2, np.where(x < 2, (1 - x) * (2 - x) * (3 - x) / 6, 0.0))
+    whole = np.arange(-_reach(span), _reach(span) + 1)
+    hann = np.where(np.abs(whole) < span / 2, 2 / span * np.cos(np.pi * whole / span) ** 2, 0.0)
+    return np.interp(place, whole, hann)
+
+
+def folded(cycles: Doubles, rows: Numbers, spans: Sequence[int]) -> Doubles:
+    """Adjacent cycles under windows of so many periods, centred on the middle one, folded to one cycle
+    (spans, n, points). The `rows` (n, run) say which of the `cycles` (any, points) are adjacent."""
+    reach, points = rows.shape[1] // 2, cycles.shape[1]
+    out, step = np.zeros((len(spans), len(rows), points)), max(1, BLOCK // points)
+    for k in range(2 * reach + 1):
+        place = k - reach + np.arange(points) / points - 0.5
+        windows = [(each, _window(place, s)) for each, s in enumerate(spans) if abs(k - reach) <= _reach(s)]
+        for a in range(0, len(rows), step) if windows else ():
+            part = cycles[rows[a : a + step, k]]
+            for each, window in windows:
+                out[each, a : a + step] += part * window
+    return out
+
+
+def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
+    """Expected squared errors (spans, harmonics) of windows over `spans` periods, from spectra of cycles
+    (any, harmonics), of which those of `rows` (n, run) are adjacent.
+
+    A middle cycle is predicted from its neighbours under each window. What a longer window predicts worse than noise
+    alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
+    multiple of its two neighbours' sum, which a partial that turns or grows steadily leaves at zero; or less, where the
+    neighbours two periods off predict worse than these: noise would be the same to both. Where partials turn by much of
+    a cycle from one to the next, as the high ones of stiff strings and moving pulses do, a single cycle is best.
+    """
+    reach = rows.shape[1] // 2
+    if len(spans) < 4:  # too few cycles to predict one from others: two periods
+        return np.stack([np.full(spectra.shape[1], float(span != 2)) for span in spans])
+    middle = spectra[rows[:, reach]]
+    beside = spectra[rows[:, reach - 1]] + spectra[rows[:, reach + 1]]
+    parts = np.arange(0, len(rows), FIT)
+    fit = np.add.reduceat((middle * beside.conj()).real, parts) / (np.add.reduceat(np.abs(beside) ** 2, parts) + 1e-30)
+    fit = np.clip(fit, -1.0, 1.0)[np.arange(len(rows)) // FIT]
+    left = (np.abs(middle - fit * beside) ** 2 / (1 + 2 * fit**2)).sum(0)
+    noise = left * 2 * len(rows) / (2 * len(rows) - len(parts))  # a fit takes one of the two parts of a value
+    far = (np.abs(middle - (spectra[rows[:, reach - 2]] + spectra[rows[:, reach + 2]]) / 2) ** 2).sum(0)
+    bend = (np.abs(middle - beside / 2) ** 2).sum(0)
+    # of noise the first term is half the second
+    fast = np.maximum(bend - 3 * noise - FAST * (np.abs(middle) ** 2).sum(0), 0.0)
+    noise = np.clip((KINKED * bend - far) / (1.5 * (KINKED - 1)), 0.0, noise)
+    errors = []
+    for span in spans:
+        offsets = np.arange(-max(_reach(span), 1), max(_reach(span), 1) + 1)
+        others = CUBIC if span == 1 else np.where(offsets == 0, 0.0, _window(offsets.astype(np.float64), max(span, 4)))
+        others = others / others.sum()
+        predicted = sum(share * spectra[rows[:, reach + k]] for k, share in zip(offsets, others, strict=True) if share)
+        moves = np.maximum((np.abs(middle - predicted) ** 2).sum(0) - noise * (1 + (others**2).sum()), 0.0)
+        fine = _window(np.arange(-_reach(span), _reach(span), 1 / 16), span)
+        errors.append(BLURS.get(span, 1.0) * moves + noise * (fine**2).sum() / 16 + fast * (span > 0))
+    return np.stack(errors)
+
+
+def _best_span(errors: Doubles) -> Numbers:
+    """The row of least error for each harmonic. Neighbours vote together: what one partial of a stretched tone leaks
+    into the next harmonic looks like noise there."""
+    total = np.cumsum(np.pad(errors, ((0, 0), (1, 0))), axis=1)
+    number = np.arange(errors.shape[1])
+    low, high = (number / POOL).astype(np.int64), np.minimum((number * POOL).astype(np.int64) + 1, len(number))
+    return np.asarray(np.argmin(total[:, high] - total[:, low], axis=0), dtype=np.int64)
