@@ -21,8 +21,8 @@ from nsynth_core.wavenet.options import Options
 from presets.schema import Line, Preset, _corner, _knob, _Model, _one_line, _pitches, _toml, read
 from wavetables import SUFFIXES
 from wavetables.packs import names
-from wavetables.packs.making import instrument
 from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, NSYNTH, Corner, Item, Pack, Recording, Sweep
+from wavetables.packs.sweeps import instrument
 
 MOST = 20_000  # tables: beyond it is a typing error
 RECORDINGS, BLENDS = "Recordings", "Blends"

@@ -5,40 +5,31 @@ from __future__ import annotations
 import errno
 import io
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from nsynth_core import audio, blend, cache, embedding
+from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.engine import Engine, load_engine
+from nsynth_core.engine import Engine
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name
-from nsynth_core.wavenet import embeddings
+from nsynth_core.notes import midi_to_hz
 from wavetables import pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text
 from wavetables.importing import import_sound
 from wavetables.inspection import inspect
-from wavetables.packs import loudness, plan, spectra
-from wavetables.packs.plan import Corner, Item, Pack, Recording, Sweep
-from wavetables.shaping import even_frames, shape
-from wavetables.slicing import slice_each
+from wavetables.packs import loudness, plan, spectra, sweeps
+from wavetables.packs.plan import Item, Pack, Recording, Sweep
+from wavetables.shaping import shape
 from wavetables.table import Table
-
-if TYPE_CHECKING:
-    from nsynth_core.wavenet.engine import NSynth
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
 SHORT_DB = 0.5  # below the asked loudness
-MIXES = 9  # of a sweep that NSynth decodes, a quarter of a second each; between them frames are crossfaded
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]
 
@@ -68,11 +59,11 @@ def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
 
 
 def _make(pack: Pack, item: Item, folder: Path) -> Facts:
-    engine = _engine(pack) if isinstance(item.source, Sweep) else None
-    found = _state(item.source.files)
+    engine = sweeps.engine_of(pack) if isinstance(item.source, Sweep) else None
+    found = sweeps.state(item.source.files)
     hashes = [[path.name, cache.sha256(path)] for path in item.source.files]
     table = _table(pack, item, hashes, engine)
-    if _state(item.source.files) != found:
+    if sweeps.state(item.source.files) != found:
         raise UserError(f"{_sources(item)}: changed while it was read; run the same command again")
     frames, level = loudness.levelled(table.frames, pack.target, pack.level)
     said = {"pack": pack.title, "author": pack.author, "licence": pack.licence}
@@ -88,7 +79,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     if samples := plan.sample_paths(pack, item):
         assert isinstance(item.source, Sweep)
         assert engine is not None
-        notes = _notes(pack, item.source, _walk(item.source, np.asarray(list(samples))), engine)
+        notes = sweeps.notes(pack, item.source, sweeps.walk(item.source, np.asarray(list(samples))), engine)
         for (at, path), note in zip(samples.items(), notes, strict=True):
             sound = loudness.levelled_note(note, pack.target)
             if pack.target is not None and (heard := loudness.of_note(sound)) < pack.target - SHORT_DB:
@@ -120,99 +111,8 @@ def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Engine | Non
         name = cache.digest("table", source.path.name, hashes, source.pitch, pack.frames)
         return cache.remember(name, lambda: import_sound(source.path, source.pitch, pack.frames), _save, _load)
     assert engine is not None
-    count = pack.frames or plan.SWEEP_FRAMES
-    instruments = _instruments(source, engine)
-    drawn: dict[str, str] = {}
-    if pack.nsynth is not None:
-        cycles, drawn = _drawn(pack.nsynth.load(), source, instruments, count)
-    else:
-        weights = _walk(source, np.linspace(0, 1, count))
-        cycles = blend.blend_frames(engine, instruments, weights, pitch=source.pitch, knobs=source.knobs, even=True)
-    told = {
-        "sounds": " ".join(corner.name for corner in source.corners),
-        "mix": ",".join(f"{a:g}:{b:g}" for a, b in zip(source.start, source.end, strict=True)),
-        "pitch": note_name(source.pitch),
-        "engine": f"{pack.engine} {pack.nsynth.load().version if pack.nsynth else engine.version}",
-        **drawn,
-    }
+    cycles, told = sweeps.frames(pack, source, pack.frames or plan.SWEEP_FRAMES, engine)
     return Table(shape(cycles), item.name, source.pitch, told)
-
-
-def _drawn(
-    coder: NSynth, source: Sweep, instruments: list[blend.Instrument], count: int
-) -> tuple[Floats, dict[str, str]]:
-    """Frames (count, 2048) of a sweep by NSynth, and what is said of it."""
-    from nsynth_core.wavenet.engine import settled
-
-    sources = coder.sources(instruments, source.pitch, mono=True)
-    moments = [coder.moment(sources, weights) for weights in _walk(source, np.linspace(0, 1, MIXES))]
-    notes = [settled(made) for made in coder.render(moments, coder.table_rate)]
-    cycles = slice_each([Sound(note.mid()[:, None], note.rate) for note in notes], source.pitch)
-    return even_frames(cycles, count, midi_to_hz(source.pitch))[0], coder.facts
-
-
-def _instruments(source: Sweep, engine: Engine) -> list[blend.Instrument]:
-    return [_loaded(corner, engine.name, _state(corner.files)) for corner in source.corners]
-
-
-def _state(files: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
-    """What changes when one of the files does."""
-    try:
-        return tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in files)
-    except OSError as error:
-        raise UserError(f"{error.filename}: {error.strerror}; it was there when the pack was planned") from error
-
-
-@lru_cache(maxsize=16)  # a worker meets the same corners table after table
-def _loaded(corner: Corner, engine: str, state: object) -> blend.Instrument:
-    return corner.load(load_engine(engine))
-
-
-def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrument:
-    """The instrument in a sound file, its embedding from the cache where it is known; or in a folder of NAME_PITCH
-    files; or NSynth's encodings. Raises UserError."""
-    if embeddings.is_coded(path):
-        return embeddings.load_instrument(path, None, pitch)
-    if path.is_dir():
-        return blend.load_instrument(path, engine)
-    name = cache.digest("embedding", cache.sha256(path), pitch, engine.name, engine.version)
-    code = cache.remember(
-        name,
-        lambda: blend.load_instrument(path, engine, pitch).load(0),
-        lambda to, value: embedding.save(to, value, True),
-        embedding.load,
-    )
-    found = hz_to_midi(float(np.median(code.f0_hz)))
-    return blend.Instrument(path.stem, (found,), lambda _: code, moving=True, recording=lambda _: audio.read(path))
-
-
-def _engine(pack: Pack) -> Engine:
-    """The engine that knows the pack's sounds: beside NSynth, which knows encodings, the harmonic one."""
-    return load_engine("harmonic" if pack.nsynth else pack.engine)
-
-
-def engine_version(pack: Pack) -> str:
-    """What decides the sound of the pack's sweeps. Raises UserError: NSynth's checkpoint is missing or damaged."""
-    if pack.nsynth is None:
-        return _engine(pack).version
-    return cache.digest(_engine(pack).version, pack.nsynth.load().facts)
-
-
-def _walk(source: Sweep, places: NDArray[np.float64]) -> Floats:
-    """Weights (n, corners) at `places` (n,), each 0..1, of its way."""
-    walk = places[:, None] * np.subtract(source.end, source.start) + source.start
-    return np.stack([blend.corner_weights(float(x), float(y), len(source.corners), source.rule) for x, y in walk])
-
-
-def _notes(pack: Pack, source: Sweep, weights: Floats, engine: Engine) -> Iterable[Sound]:
-    """The sweep's notes with `weights` (n, corners), those of NSynth decoded together."""
-    instruments = _instruments(source, engine)
-    if pack.nsynth is None:
-        return (blend.blend_note(engine, instruments, row, pitch=source.pitch, knobs=source.knobs) for row in weights)
-    coder = pack.nsynth.load()
-    sources = coder.sources(instruments, source.pitch)
-    notes = coder.render([coder.note(sources, row) for row in weights], loudness.RATE)
-    return map(blend.within_full_scale, notes)
 
 
 def _save(path: Path, table: Table) -> None:
@@ -254,14 +154,14 @@ def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Engine | None) -
     source = item.source
     if isinstance(source, Sweep):
         assert engine is not None
-        shares = _walk(source, np.linspace(0, 1, 3))
+        shares = sweeps.walk(source, np.linspace(0, 1, 3))
         ends = zip(source.corners, np.eye(len(source.corners), dtype=np.float32), shares.T, strict=True)
         sounds = [(corner.name, alone) for corner, alone, share in ends if share.any()]
         places = zip(("beginning", "half way", "end"), shares, strict=True)
         blends = [(f"blend, {place}", share) for place, share in places if share.max() < 1]
         panels = [sounds[0], *blends, sounds[1]] if len(sounds) == 2 else [*sounds, *blends]
         titles, weights = zip(*panels, strict=True)
-        notes = _notes(pack, source, np.stack(weights), engine)
+        notes = sweeps.notes(pack, source, np.stack(weights), engine)
         columns = len(panels) if len(panels) < 5 else -(-len(panels) // 2)
         return pictures.rainbowgrams(list(zip(titles, notes, strict=True)), columns)
     panels = [("the table, played at its pitch", _at_its_pitch(table))]

@@ -14,8 +14,9 @@ from nsynth_core import cache
 from nsynth_core.errors import UserError
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal
-from wavetables.packs.making import Failure, engine_version, is_full, make
+from wavetables.packs.making import Failure, is_full, make
 from wavetables.packs.plan import Item, Pack, Sweep
+from wavetables.packs.sweeps import engine_version
 from wavetables.packs.workers import AGAIN, results
 
 
