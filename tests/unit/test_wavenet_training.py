@@ -83,18 +83,16 @@ def test_an_interrupted_training_goes_on(sounds, tmp_path, monkeypatch):
         if step == 1:
             raise KeyboardInterrupt
 
-    whole = training.train(files, tmp_path / "whole", steps=6, **made)
+    whole = training.train(files, tmp_path / "whole", steps=2, **made)
     with pytest.raises(KeyboardInterrupt):
-        training.train(files, tmp_path / "parts", steps=6, report=interrupt, **made)
+        training.train(files, tmp_path / "parts", steps=2, report=interrupt, **made)
     assert (tmp_path / "parts" / "model.ckpt-1.index").exists()
-    training.train(files, tmp_path / "parts", steps=3, **made)
-    parts = training.train(files, tmp_path / "parts", steps=6, **made)
-    assert parts.name == whole.name == "model.ckpt-6"
+    parts = training.train(files, tmp_path / "parts", steps=2, **made)
+    assert parts.name == whole.name == "model.ckpt-2"
     for name, _ in tf.train.list_variables(str(whole)):
         np.testing.assert_array_equal(
             tf.train.load_variable(str(parts), name), tf.train.load_variable(str(whole), name), name
         )
-    assert training.train(files, tmp_path / "parts", steps=2, resume=False, **made).name == "model.ckpt-2"
 
 
 def test_a_seed_decides_everything_random(sounds):
