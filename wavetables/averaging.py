@@ -19,7 +19,7 @@ FIT = 8  # frames that are taken to turn and grow alike
 # of the movement that is in a cycle predicted from its neighbours, what the shortest windows see, beside four periods:
 # their fourth and second moments
 BLURS = {0: 0.026, 1: 0.02, 2: 0.0625}
-FAST = 0.1  # of its energy: a harmonic that its neighbours miss by more moves too fast to be interpolated
+FAST = 0.2  # of its energy: a harmonic that its neighbours miss by more moves too fast to be interpolated
 CUBIC = np.array([-1.0, 4.0, 0.0, 4.0, -1.0])  # predicts a cycle from two to either side
 KINKED = 8.0  # times the error of predicting from twice as far, where slopes change at random (smooth movement: 16)
 FULL_BAND = 0.46  # of the rate: above it a recording's own filter begins
