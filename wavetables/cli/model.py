@@ -167,7 +167,7 @@ def _card(learn: Corpus, seed: int, steps: int, figures: dict[str, float]) -> di
         },
         "licences": {
             "FluidR3_GM, MuseScore_General": "MIT, parts public domain or CC0; see docs/soundfont-licences.md",
-            "espeak-ng": "held vowels, trained on only",
+            "espeak-ng": "held vowels and other sounds of speech, trained on only",
             "closed forms": "Apache-2.0, this project's own",
         },
         "figures": {name: round(figure, 4) for name, figure in figures.items()},
