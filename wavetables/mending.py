@@ -99,7 +99,8 @@ def mend(frames: Floats) -> Floats:
 
 def _in_phase(frames: Floats) -> bool | None:
     spectrum = np.fft.rfft(frames)[:, 1:]
-    power = spectrum.real**2 + spectrum.imag**2
+    power = spectrum.real * spectrum.real
+    power += spectrum.imag * spectrum.imag
     first = spectrum[(power[:, 0] > HEARD**2 * power.max(1)) & (power[:, 0] > 0), 0]
     if len(first) < 2 or frames.shape[1] < 4:
         return None

@@ -110,8 +110,8 @@ def spectra(frames: Floats, harmonics: int) -> dict[str, object]:
         level[:] = 0
     used = np.flatnonzero(level.any(0))
     kept = int(used[-1]) + 1 if len(used) else 1
-    phase = np.rint(np.angle(bins) * (256 / (2 * np.pi))).astype(np.int64).astype(np.uint8)
-    stored = np.stack([level[:, :kept], phase[:, :kept]]).tobytes()
+    phase = np.rint(np.angle(bins[:, :kept]) * (256 / (2 * np.pi))).astype(np.int64).astype(np.uint8)
+    stored = np.stack([level[:, :kept], phase]).tobytes()
     return {"n": len(frames), "h": kept, "peak": float(f"{peak:.6g}"), "data": base64.b64encode(stored).decode()}
 
 

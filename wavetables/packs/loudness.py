@@ -128,13 +128,15 @@ def played(frames: Floats, period: int = PERIOD) -> Floats:
     cycles = resize(frames, period)
     count = int(SECONDS * RATE)
     turns = -(-count // period)
-    place = (np.arange(turns * period) / count * (len(cycles) - 1)).reshape(turns, period)
-    low = np.minimum(place[:, 0].astype(np.int64), max(len(cycles) - 2, 0))
-    note = _between(cycles, low, place)
+    step = (len(cycles) - 1) / count
+    start = np.arange(turns) * (period * step)
+    low = np.minimum(start.astype(np.int64), max(len(cycles) - 2, 0))
+    share = (start - low).astype(np.float32)[:, None] + (np.arange(period) * step).astype(np.float32)
+    note = _between(cycles, low, share)
     passed = 1  # frames that a turn goes past
-    while len(late := np.flatnonzero((place[:, -1] >= low + passed) & (low + passed < len(cycles) - 1))):
-        here, at = low[late] + passed, place[late]
-        note[late] = np.where(at < here[:, None], note[late], _between(cycles, here, at))
+    while len(late := np.flatnonzero((share[:, -1] >= passed) & (low + passed < len(cycles) - 1))):
+        at = share[late] - passed
+        note[late] = np.where(at < 0, note[late], _between(cycles, low[late] + passed, at))
         passed += 1
     note = note.reshape(-1)[:count]
     ramp = np.linspace(0, 1, FADE, dtype=np.float32)
@@ -143,10 +145,13 @@ def played(frames: Floats, period: int = PERIOD) -> Floats:
     return note
 
 
-def _between(cycles: Floats, low: NDArray[np.int64], place: Doubles) -> Floats:
-    """Rows of samples at `place` (m, period) between cycles `low` (m,) and the next."""
-    share = (place - low[:, None]).astype(np.float32)
-    return np.asarray(cycles[low] * (1 - share) + cycles[np.minimum(low + 1, len(cycles) - 1)] * share)
+def _between(cycles: Floats, low: NDArray[np.int64], share: Floats) -> Floats:
+    """Rows of samples, `share` (m, period) of the way from cycles `low` (m,) to the next."""
+    here, note = cycles[low], cycles[np.minimum(low + 1, len(cycles) - 1)]
+    note -= here
+    note *= share
+    note += here
+    return note
 
 
 def _powers(frames: Floats) -> tuple[Doubles, Doubles]:

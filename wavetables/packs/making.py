@@ -89,9 +89,10 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
         _write(folder / path, pictures.png(figure(pack, item, made, engine)))
         files.append(path)
+    spectrum = spectra.fingerprint(frames)
     return {
         **plan.describe(item),
-        "words": list(spectra.words(frames)),
+        "words": list(spectra.words(frames, spectrum)),
         "frames": len(frames),
         "root_pitch": made.root_pitch,
         "loudness": round(level, 2),
@@ -99,7 +100,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
         "tables": paths,
         "files": {path: cache.sha256(folder / path) for path in files},
         "odd": [*_odd(pack, made, level), *odd, *inspect(folder / files[0]).problems],
-        "spectrum": spectra.fingerprint(frames),
+        "spectrum": spectrum,
     }
 
 
