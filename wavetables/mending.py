@@ -98,11 +98,16 @@ def mend(frames: Floats) -> Floats:
 
 
 def _in_phase(frames: Floats) -> bool | None:
-    spectrum = np.fft.rfft(frames)[:, 1:]
-    power = spectrum.real * spectrum.real
-    power += spectrum.imag * spectrum.imag
-    first = spectrum[(power[:, 0] > HEARD**2 * power.max(1)) & (power[:, 0] > 0), 0]
-    if len(first) < 2 or frames.shape[1] < 4:
+    size = frames.shape[1]
+    turn = 2 * np.pi * np.arange(size) / size
+    cosine, sine = (frames @ np.stack([np.cos(turn), -np.sin(turn)], axis=1).astype(np.float32)).T
+    power = cosine**2 + sine**2
+    # no harmonic is stronger than all together (Parseval), so most spectra need not be taken
+    heard = power > HEARD**2 * size / 2 * np.einsum("ij,ij->i", frames, frames)
+    rest = np.flatnonzero(~heard & (power > 0))
+    heard[rest] = power[rest] > HEARD**2 * (np.abs(np.fft.rfft(frames[rest])[:, 1:]) ** 2).max(1)
+    first = (cosine + 1j * sine)[heard]
+    if len(first) < 2 or size < 4:
         return None
     mean = (first / np.abs(first)).mean()
     turns = np.angle(first * mean.conj()) / (2 * np.pi)

@@ -82,8 +82,15 @@ def conclude(
         "failed": [{"name": failure.name, "why": failure.why} for failure in failures],
         "items": list(items),
     }
-    _write(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    _write(folder / MANIFEST, _text(manifest))
     return manifest
+
+
+def _text(manifest: Facts) -> str:
+    """JSON with a line for each item: where `json` indents, it takes ten times as long."""
+    rest = json.dumps({key: value for key, value in manifest.items() if key != "items"}, indent=1, ensure_ascii=False)
+    items = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in manifest["items"])
+    return f'{rest[:-2]},\n "items": [\n  {items}\n ]\n}}\n'
 
 
 def _titled(pack: Pack) -> str:

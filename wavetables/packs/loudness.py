@@ -119,7 +119,8 @@ def _gained(frames: Floats, target: float) -> tuple[Floats, float]:
     if gain * peak > PEAK:
         gain = PEAK / peak
         now = _integrated(power * gain**2, shared * gain**2)
-    return np.clip((frames * gain).astype(np.float32), -np.float32(PEAK), np.float32(PEAK)), now
+    loud = frames * np.float32(gain)
+    return np.clip(loud, -np.float32(PEAK), np.float32(PEAK), out=loud), now
 
 
 def played(frames: Floats, period: int = PERIOD) -> Floats:

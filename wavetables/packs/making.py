@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
@@ -20,7 +21,7 @@ from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz
 from wavetables import pictures
 from wavetables.formats import registry
-from wavetables.formats.common import facts_from, facts_text
+from wavetables.formats.common import facts_from, facts_text, to_int16
 from wavetables.importing import import_sound
 from wavetables.inspection import inspect
 from wavetables.packs import loudness, plan, spectra, sweeps
@@ -74,7 +75,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     files = list(paths.values())
     if pack.previews:
         files.append(plan.preview_path(item))
-        _write(folder / files[-1], _encoded(loudness.played(frames), loudness.RATE, "FLAC", "PCM_16"))
+        _write(folder / files[-1], _encoded(to_int16(loudness.played(frames)), loudness.RATE, "FLAC", "PCM_16"))
     odd = []
     if samples := plan.sample_paths(pack, item):
         assert isinstance(item.source, Sweep)
@@ -131,7 +132,7 @@ def _load(path: Path) -> Table:
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
-def _encoded(samples: Floats, rate: int, kind: str, subtype: str) -> bytes:
+def _encoded(samples: Floats | NDArray[np.int16], rate: int, kind: str, subtype: str) -> bytes:
     """In memory, so that a full disk is the system's own error and not libsndfile's."""
     data = io.BytesIO()
     effort = {"compression_level": 0.5} if kind == "FLAC" else {}  # the last thousandth of the size takes a tenth more
