@@ -167,7 +167,9 @@ def moving_sum(values: NDArray[Any], width: int) -> Doubles:
     return np.asarray(total[before + after : before + after + len(values)] - total[: len(values)])
 
 
-def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
+def best_path(
+    hz: Doubles, strength: Doubles, loud: NDArray[np.bool_], jump_cost: float = JUMP_COST
+) -> tuple[Doubles, Doubles]:
     """Viterbi over the candidates and "unvoiced" (as Boersma 1993): Hz (T,), 0 where unvoiced, and correlation (T,)."""
     count, width = len(hz), int((hz > 0).sum(1).max(initial=0))
     order = np.argsort(hz == 0, 1, kind="stable")[:, :width]  # most places hold no candidate
@@ -188,7 +190,7 @@ def best_path(hz: Doubles, strength: Doubles, loud: NDArray[np.bool_]) -> tuple[
             np.abs(jump, out=jump)
             jump -= FREE_OCTAVES
             np.maximum(jump, 0.0, out=jump)
-            jump *= JUMP_COST
+            jump *= jump_cost
         total = score - step[k]
         back[t] = best = total.argmax(1)
         score = total[here, best] + local[t]

@@ -47,6 +47,8 @@ FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
 # glibc hands freed memory back to the system above a limit that freeing a block of this size raises: without, the
 # blocks of a long sound come as new zeroed pages again and again, which takes as long as the arithmetic
 KEPT_BYTES = 31 << 20
+# of an octave between notes; at the cost within one, a note of half a second passes for the other octave's
+NOTES_JUMP_COST = 0.2
 OUTLIER_SEMITONES = 7.0  # beyond the range of 70 % of the sound
 
 
@@ -231,7 +233,8 @@ class _Audio:
         """Hz (T,), 0 where unvoiced, and correlation (T,)."""
         loud = self.energy > max(10 ** (QUIET_DB / 10) * float(self.energy.max()), 1e-12)
         hz, strength = periodicity.candidates(self.slow, self.slow_rate, self.times, low_hz, high_hz)
-        path, found = periodicity.best_path(hz, strength, loud)
+        jump = periodicity.JUMP_COST if one_note else NOTES_JUMP_COST
+        path, found = periodicity.best_path(hz, strength, loud, jump)
         if one_note and (path > 0).any():
             # what little lies far outside the range of the rest is noise or a creak: choose again without
             order = np.argsort(path)

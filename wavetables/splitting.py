@@ -5,17 +5,23 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.pitch import HIGH_HZ, HOP_SECONDS, LOW_HZ, contour
+from nsynth_core.pitch import HIGH_HZ, HOP_SECONDS, LOW_HZ, Unpitched, contour, track
 
 Doubles = NDArray[np.float64]
 
 GAP_DB, GAP_SECONDS = -48.0, 0.03  # so far below the loudest, for so long: silence between notes
 STRIKE_DB, STRIKE_SECONDS = 6.0, 0.04  # a rise so steep is a new attack
-STEP_SEMITONES, STEADY_SEMITONES = 0.7, 0.35  # a new pitch, and how steady it is before and after
-STEP_SECONDS = 0.05
+QUICK_DB, QUICK_FRAMES = 4.5, 3  # where it is so steep in the middle: a bowed vibrato swells by 8 dB, but evenly;
+DEEP_DB = 10.0  # or where the sound had nearly stopped, as before a tongued note
+STEP_SEMITONES = 0.7  # a new pitch,
+HELD_SECONDS, HELD = 0.12, 0.9  # kept so long before and after: so much of it on its own side of the middle,
+VOICED = 0.7  # and so much of it voiced,
+NEAR_SECONDS, NEAR = 0.01, 0.6  # where so much of the way is made so near the border: glides and slow vibrato last
+DOUBTED_SEMITONES = 11.0  # a leap that the tracker may have made up
 LEAST_SECONDS = 0.08  # of a note
 LEAST_VOICED = 0.3  # of it
 LONGEST_CYCLE = 8192  # samples; of a longer file nobody says that it is one cycle
@@ -27,15 +33,15 @@ REPEATS = 0.93  # correlation of a period with the next in a short recording
 
 
 def notes(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ) -> list[tuple[float, float]]:
-    """(start, end) in seconds of every note in `sound`, in order: told apart by silence, by a new attack, or by a step
-    of pitch between two steady ones. What has no pitch is left out. Empty where there is none."""
+    """(start, end) in seconds of every note in `sound`, in order: told apart by silence, by a new attack, or by a quick
+    step between two pitches that are held. What has no pitch is left out. Empty where there is none."""
     hz, energy = contour(sound, low_hz, high_hz)
     level = 10 * np.log10(energy / (energy.max() + 1e-30) + 1e-12)
     heard = _closed(level > GAP_DB, round(GAP_SECONDS / HOP_SECONDS))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], heard, [False]]).astype(np.int8)))
     found = []
     for first, last in edges.reshape(-1, 2):
-        borders = [int(first), *_borders(hz, level, int(first), int(last)), int(last)]
+        borders = [int(first), *_borders(sound, hz, level, int(first), int(last), (low_hz, high_hz)), int(last)]
         for start, end in pairwise(borders):
             long = (end - start) * HOP_SECONDS >= LEAST_SECONDS
             if long and (hz[start:end] > 0).mean() >= LEAST_VOICED:
@@ -53,28 +59,71 @@ def _closed(heard: NDArray[np.bool_], gap: int) -> NDArray[np.bool_]:
     return out
 
 
-def _borders(hz: Doubles, level: Doubles, first: int, last: int) -> list[int]:
+def _borders(sound: Sound, hz: Doubles, level: Doubles, first: int, last: int, span: tuple[float, float]) -> list[int]:
     """Where within first..last one note follows another."""
-    strike, step = round(STRIKE_SECONDS / HOP_SECONDS), round(STEP_SECONDS / HOP_SECONDS)
+    # how sure, where, and whether to look again
+    candidates = [(rise / STRIKE_DB, first + k, False) for rise, k in _strikes(level[first:last])]
+    candidates += [(way / STEP_SEMITONES, first + k, way > DOUBTED_SEMITONES) for way, k in _steps(hz[first:last])]
     least = round(LEAST_SECONDS / HOP_SECONDS)
-    semitones = 12 * np.log2(np.where(hz > 0, hz, np.nan))
-    candidates: list[tuple[float, int]] = []  # how sure, and where
-    for k in range(first + least // 2, last - least // 2):
-        rise = level[min(k + strike, last - 1)] - level[k]
-        if rise > STRIKE_DB and level[k] <= level[max(k - strike, first) : k + strike].min() + 0.5:
-            candidates.append((rise / STRIKE_DB, k))
-        before, after = semitones[max(k - step, first) : max(k - 1, first)], semitones[k + 2 : min(k + step, last)]
-        if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < step // 2:
-            continue
-        jump = abs(float(np.nanmedian(after) - np.nanmedian(before)))
-        loose = max(float(np.nanmax(part) - np.nanmin(part)) for part in (before, after))
-        if jump > STEP_SEMITONES and loose < max(STEADY_SEMITONES, 0.2 * jump):
-            candidates.append((jump / STEP_SEMITONES, k))
     borders: list[int] = []
-    for _, k in sorted(candidates, reverse=True):
-        if all(abs(k - other) >= least for other in borders):
+    for _, k, doubted in sorted(candidates, reverse=True):
+        apart = all(abs(k - other) >= least for other in borders)
+        if apart and not (doubted and _one_pitch(sound, k * HOP_SECONDS, span)):
             borders.append(k)
     return sorted(borders)
+
+
+def _strikes(level: Doubles) -> list[tuple[float, int]]:
+    """(dB, place) where `level` (T,) in dB rises as at a new attack."""
+    strike, held = round(STRIKE_SECONDS / HOP_SECONDS), round(HELD_SECONDS / HOP_SECONDS)
+    least = round(LEAST_SECONDS / HOP_SECONDS)
+    found = []
+    for k in range(least // 2, len(level) - least // 2):
+        after = level[k : k + strike + 1]
+        rise = float(after[-1] - level[k])
+        if rise > STRIKE_DB and level[k] <= level[max(k - strike, 0) : k + strike].min() + 0.5:
+            quick = float((after[QUICK_FRAMES:] - after[:-QUICK_FRAMES]).max())
+            if quick > QUICK_DB or level[max(k - held, 0) : k + 1].max() - level[k] > DEEP_DB:
+                found.append((rise, k))
+    return found
+
+
+def _steps(hz: Doubles) -> list[tuple[float, int]]:
+    """(semitones, place) where f0 (T,), 0 where unvoiced, quickly leaves one pitch for another. A vibrato comes back
+    over the middle within HELD_SECONDS, or it is as slow as a glide; the notes themselves may have vibrato."""
+    held, near = round(HELD_SECONDS / HOP_SECONDS), round(NEAR_SECONDS / HOP_SECONDS)
+    count = len(hz) - 2 * (held + near)
+    if count < 1:
+        return []
+    voiced = hz > 0
+    place = np.maximum.accumulate(np.where(voiced, np.arange(len(hz)), 0))
+    semitones = 12 * np.log2(np.maximum(hz[place], 1e-3))
+    spans, said = sliding_window_view(semitones, held), sliding_window_view(voiced, held).mean(1)
+    centre, beside = np.median(spans, 1), np.median(sliding_window_view(semitones, 3), 1)
+    before, after = np.arange(count), np.arange(count) + held + 2 * near
+    way, middle = centre[after] - centre[before], ((centre[after] + centre[before]) / 2)[:, None]
+    sign = np.sign(way)
+    left = (np.sign(spans[before] - middle) == -sign[:, None]).mean(1)
+    come = (np.sign(spans[after] - middle) == sign[:, None]).mean(1)
+    quick = (beside[after] - beside[before + held - 3]) * sign
+    steps = (np.abs(way) > STEP_SEMITONES) & (quick > NEAR * np.abs(way)) & (np.minimum(left, come) >= HELD)
+    steps &= np.minimum(said[before], said[after]) >= VOICED
+    where = np.flatnonzero(steps)
+    runs = np.split(where, np.flatnonzero(np.diff(where) > 1) + 1) if len(where) else []
+    best = [run[quick[run] > 0.95 * quick[run].max()] for run in runs]
+    return [(float(quick[run].max()), int(run.mean()) + held + near) for run in best]
+
+
+def _one_pitch(sound: Sound, second: float, span: tuple[float, float]) -> bool:
+    """Whether the sound has one pitch before and after, with octaves told apart as they are in a note of its own."""
+    at, held = round(second * sound.rate), round((HELD_SECONDS + NEAR_SECONDS) * sound.rate)
+    pitches = []
+    for part in (sound.samples[max(at - held, 0) : at], sound.samples[at : at + held]):
+        try:
+            pitches.append(track(Sound(part, sound.rate), *span).pitch)
+        except Unpitched as error:
+            pitches.append(error.guess if error.guess is not None else np.nan)
+    return bool(abs(pitches[0] - pitches[1]) < 0.5)
 
 
 def single_cycle(sound: Sound, unpitched: bool = False) -> Floats | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from nsynth_core.audio import Sound
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import Unpitched
@@ -193,6 +194,62 @@ def test_split(write):
         one(write(0.1 * np.random.default_rng(1).normal(size=RATE)), split=True)
 
 
+def played(midi: np.ndarray, partials: int = 10) -> np.ndarray:
+    """Partials 1 / k on a line of MIDI pitch, one value a sample."""
+    phase = 2 * np.pi * np.cumsum(440 * 2 ** ((midi - 69) / 12)) / RATE
+    return np.asarray(0.3 * sum(np.sin(k * phase) / k for k in range(1, partials + 1)))
+
+
+def spans(x: np.ndarray) -> list[tuple[float, float]]:
+    return splitting.notes(Sound(x.astype(np.float32)[:, None], RATE))
+
+
+@pytest.mark.parametrize("how", ["plain", "vibrato", "slurred", "breath", "room"])
+@pytest.mark.parametrize("root", [38, 55, 74])
+def test_legato_is_split_where_the_pitch_steps_and_stays(root: int, how: str):
+    rng = np.random.default_rng(root)
+    steps = np.array([0, 2, 3, 7, 6, 12, 4])
+    lengths = rng.uniform(0.2, 0.35, len(steps))
+    midi = np.repeat(root + steps.astype(float), np.round(lengths * RATE).astype(int))
+    slur = round(RATE * (0.03 if how == "slurred" else 0.004))
+    midi = np.convolve(np.pad(midi, slur, "edge"), np.ones(slur) / slur, "same")[slur:-slur]
+    t = np.arange(len(midi)) / RATE
+    if how == "vibrato":
+        midi = midi + 0.3 * np.sin(2 * np.pi * 5.5 * t)
+    x = played(midi)
+    if how == "breath":
+        x = x + 0.3 * x.std() * rng.normal(size=len(x))
+    if how == "room":
+        late = rng.normal(size=RATE // 2) * np.logspace(0, -3, RATE // 2)
+        late *= 0.2 / np.sqrt((late**2).sum())
+        x = x + np.fft.irfft(np.fft.rfft(x, 1 << 18) * np.fft.rfft(late, 1 << 18))[: len(x)]
+    found = spans(x)
+    assert len(found) == len(steps)
+    np.testing.assert_allclose([start for start, _ in found[1:]], np.cumsum(lengths)[:-1], atol=0.04)
+
+
+def test_what_moves_or_errs_within_a_note_splits_nothing():
+    t = np.arange(2 * RATE) / RATE
+    rng = np.random.default_rng(3)
+    wander = np.convolve(rng.normal(size=len(t)), np.hanning(RATE // 10), "same")
+    vibratos = ((0.5, 6), (1, 5.5), (1, 2.5))
+    lines = {f"vibrato {rate} Hz": depth * np.sin(2 * np.pi * rate * t) for depth, rate in vibratos}
+    lines |= {f"octave in {long} s": 12 * np.clip((t - 0.5) / long, 0, 1) for long in (0.25, 0.5, 1.0)}
+    lines |= {f"trill of {long} s": 2.0 * (np.floor(t / long) % 2) for long in (0.06, 0.1)}
+    lines["scoop"] = -2 * np.exp(-t / 0.06)
+    lines["jitter"] = 0.2 * wander / wander.std()
+    lines["grace note"] = 2.0 * ((t > 1) & (t < 1.06))
+    for root in (40, 76):
+        for name, line in lines.items():
+            assert len(spans(played(root + line))) == 1, (name, root)
+        swell = played(root + 0.15 * np.sin(2 * np.pi * 6 * t)) * 10 ** (0.2 * np.sin(2 * np.pi * 6 * t))
+        assert len(spans(swell)) == 1
+        # every other cycle is louder half of the time: a tracker sees an octave down
+        other = played(root + 0 * t)
+        other *= 1 + 0.15 * np.sin(np.pi * midi_to_hz(root) * t) * (np.sin(2 * np.pi * t) > 0)
+        assert len(spans(other)) == 1
+
+
 @pytest.mark.parametrize("length", [100, 168, 600, 1000, 2048, 4097, 6000])
 def test_a_single_cycle_of_any_length(write, length):
     number = np.arange(1, min(length // 2, 300))
@@ -208,7 +265,6 @@ def test_a_single_cycle_of_any_length(write, length):
 
 
 def test_what_is_a_single_cycle():
-    from nsynth_core.audio import Sound
 
     cycle = np.linspace(-0.5, 0.5, 600, dtype=np.float32)
     copies = splitting.single_cycle(Sound(np.tile(cycle, 4)[:, None], RATE))
