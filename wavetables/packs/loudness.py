@@ -6,12 +6,13 @@ K-weighting is a sum over harmonics; between two frames a synth crossfades, so t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.notes import midi_to_hz
-from wavetables.formats.common import resize
 from wavetables.shaping import PEAK
 
 REFERENCE_PITCH = 48.0
@@ -126,7 +127,9 @@ def _gained(frames: Floats, target: float) -> tuple[Floats, float]:
 def played(frames: Floats, period: int = PERIOD) -> Floats:
     """The note that is measured, (SECONDS x RATE,) float32, faded in and out over 10 ms: each frame band-limited to
     `period` samples, so that nothing is interpolated and nothing folds back."""
-    cycles = resize(frames, period)
+    top = (min(period, frames.shape[1]) + 1) // 2
+    spectra = np.fft.rfft(frames)[:, :top].astype(np.complex64)
+    cycles = np.concatenate([spectra.real, spectra.imag], axis=1) @ _inverse(top, period, frames.shape[1])
     count = int(SECONDS * RATE)
     turns = -(-count // period)
     step = (len(cycles) - 1) / count
@@ -144,6 +147,15 @@ def played(frames: Floats, period: int = PERIOD) -> Floats:
     note[:FADE] *= ramp
     note[-FADE:] *= ramp[::-1]
     return note
+
+
+@lru_cache(maxsize=2)
+def _inverse(top: int, period: int, before: int) -> Floats:
+    """(2 top, period): what real and imaginary parts of the first harmonics of `before` samples give in a cycle of
+    `period`. A product, as the inverse transform of a prime length, which PERIOD is, takes six times as long."""
+    turns = np.arange(top)[:, None] * np.arange(period) / period
+    share = np.where(np.arange(top) > 0, 2.0, 1.0)[:, None] / before
+    return np.concatenate([share * np.cos(2 * np.pi * turns), -share * np.sin(2 * np.pi * turns)]).astype(np.float32)
 
 
 def _between(cycles: Floats, low: NDArray[np.int64], share: Floats) -> Floats:
