@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.embedding import Embedding, Part, at_pitch, timing
-from nsynth_core.features import FLOOR_DB, TOP_HZ, Features, balance_of, hz_to_erb, pan_angle
+from nsynth_core.features import FLOOR_DB, TOP_ERB, TOP_HZ, Features, balance_of, hz_to_erb, pan_angle
 
 ERB_POINTS = 384
 RANGE_DB = 80.0
@@ -79,7 +79,7 @@ def transport(partials: Floats, noise: Floats, weights: Floats, f0: Floats) -> t
     """
     if len(weights) == 1:
         return envelope(partials, noise, weights, f0)
-    erb = np.linspace(0, float(hz_to_erb(np.float32(TOP_HZ))), ERB_POINTS)
+    erb = np.linspace(0, float(TOP_ERB), ERB_POINTS)
     number = np.arange(1, partials.shape[2] + 1)
     out = np.empty(partials.shape[1:])
     for t in range(partials.shape[1]):

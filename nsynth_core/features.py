@@ -27,9 +27,12 @@ def erb_to_hz(erb: Floats) -> Floats:
     return (10.0 ** (np.asarray(erb) / 21.4) - 1.0) / 0.00437
 
 
+TOP_ERB = hz_to_erb(np.float32(TOP_HZ))
+
+
 def band_edges() -> Floats:
     """The NOISE_BANDS + 1 edges in Hz, equal steps on the ERB-rate scale from 0 to TOP_HZ."""
-    return erb_to_hz(np.linspace(0.0, hz_to_erb(np.float32(TOP_HZ)), NOISE_BANDS + 1)).astype(np.float32)
+    return erb_to_hz(np.linspace(0.0, TOP_ERB, NOISE_BANDS + 1)).astype(np.float32)
 
 
 def pan_angle(balance_db: Floats) -> Floats:

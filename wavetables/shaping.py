@@ -178,10 +178,8 @@ def resample_frames(frames: Floats, count: int) -> Floats:
     """`count` frames spread evenly over the table, straight lines between neighbours (what a synth's own crossfade
     plays). The first and last frame stay."""
     place = np.linspace(0.0, len(frames) - 1.0, count) if count > 1 else np.zeros(1)
-    low = np.minimum(place.astype(np.int64), max(len(frames) - 2, 0))
-    share = (place - low)[:, None]
-    high = np.minimum(low + 1, len(frames) - 1)
-    return np.asarray(frames[low] * (1 - share) + frames[high] * share, dtype=np.float32)
+    spread: Floats = _read(frames[None], place)[0]
+    return spread
 
 
 def even_frames(channels: Floats, count: int, f0_hz: float) -> Floats:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
 from nsynth_core.metrics import spectral_distance
-from nsynth_core.notes import note_name
+from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
 from wavetables import shaping
 from wavetables.averaging import averaged, folded
@@ -106,6 +106,15 @@ def slice_each(notes: Iterable[Sound], pitch: float) -> Floats:
         raise UserError(f"the notes hold nothing at {note_name(pitch)}; choose another pitch")
     flat = shaping.all_sines(cycles.reshape(-1, FRAME_SIZE))
     return shaping.level_each(flat, np.tile(level, len(cycles))).reshape(cycles.shape)
+
+
+def table_frames(notes: Iterable[Sound], pitch: float, stereo: bool, count: int) -> Floats:
+    """Frames (count, 2048) that walk through `notes` at MIDI `pitch` in even steps, a cycle cut from each, or those of
+    left and right, (2, count, 2048)."""
+    heard = notes if stereo else [Sound(note.mid()[:, None], note.rate) for note in notes]
+    frames = shaping.even_frames(slice_each(heard, pitch), count, midi_to_hz(pitch))
+    mono: Floats = frames[0]
+    return frames if stereo else mono
 
 
 # ------------------------------------------------------------------------------------------------------ where to cut

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import TOP_HZ, erb_to_hz, hz_to_erb
+from nsynth_core.features import TOP_ERB, TOP_HZ, erb_to_hz, hz_to_erb
 from nsynth_core.harmonic.inputs import (
     ENVELOPE_POINTS,
     F0_STEPS,
@@ -82,7 +82,7 @@ def transported(first: Floats, second: Floats, mix: Floats) -> Floats:
     (N, 2, len(POWERS), PLACES) of two `quantiles` (N, len(POWERS), QUANTILES)."""
     way = mix[:, None, None]
     here = (1 - way) * first + way * second
-    places = np.linspace(0, hz_to_erb(np.float32(TOP_HZ)), PLACES, dtype=np.float32)
+    places = np.linspace(0, TOP_ERB, PLACES, dtype=np.float32)
     return np.stack([_interpolated(places, here, each - here) for each in (first, second)], axis=1)
 
 
@@ -121,7 +121,7 @@ def followed(said: Floats, away: Floats) -> Floats:
 def correction_basis(f0: float, count: int) -> Floats:
     """(count, CORRECTIONS): what each number of a correction adds to each partial of a note at `f0` Hz."""
     number = np.arange(1, count + 1)
-    place = np.minimum(hz_to_erb(number * f0) / hz_to_erb(np.float32(TOP_HZ)), 1) * (CURVE_POINTS - 1)
+    place = np.minimum(hz_to_erb(number * f0) / TOP_ERB, 1) * (CURVE_POINTS - 1)
     tent = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(CURVE_POINTS)))
     odd = (number % 2)[:, None]
     single = number[:, None] == np.arange(1, SINGLE + 1)
@@ -209,7 +209,7 @@ def _moved(partials: Floats, away: Floats, erb: Floats, f0: Floats) -> Floats:
         return partials
     top = maximum_filter1d(partials, NEIGHBOURS, axis=1, mode="nearest")
     closed = minimum_filter1d(top, NEIGHBOURS, axis=1, mode="nearest")
-    displaced = erb + _read(away, np.minimum(erb / hz_to_erb(np.float32(TOP_HZ)), 1) * (PLACES - 1))
+    displaced = erb + _read(away, np.minimum(erb / TOP_ERB, 1) * (PLACES - 1))
     last = np.maximum(np.minimum(TOP_HZ / f0, partials.shape[1]), 1)[:, None]
     there = np.clip(erb_to_hz(displaced) / f0[:, None], 1, last) - 1
     return np.asarray(_read(closed, there) + partials - closed)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import NOISE_BANDS, TOP_HZ, Features, erb_to_hz, hz_to_erb
+from nsynth_core.features import NOISE_BANDS, TOP_ERB, Features, erb_to_hz, hz_to_erb
 
 ENVELOPE_POINTS = 64
 FIRST_PARTIALS = 48
@@ -24,7 +24,7 @@ F0_STEPS = 48  # the trunk is asked at steps of a quarter of a semitone
 
 def envelope_hz() -> Floats:
     """The ENVELOPE_POINTS frequencies of the spectral envelope, evenly spaced in ERB from 40 Hz to TOP_HZ."""
-    low, high = hz_to_erb(np.float32(40.0)), hz_to_erb(np.float32(TOP_HZ))
+    low, high = hz_to_erb(np.float32(40.0)), TOP_ERB
     return erb_to_hz(np.linspace(low, high, ENVELOPE_POINTS)).astype(np.float32)
 
 
@@ -103,7 +103,7 @@ def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:
 
 def trunk_inputs(number: NDArray[np.int64], hz: Floats) -> Floats:
     """Where the field is asked, (N, TRUNK_INPUTS): partial number (one-hot, parity, waves of its log) and frequency."""
-    place = (hz_to_erb(np.minimum(hz, 24_000)) / hz_to_erb(np.float32(TOP_HZ))).astype(np.float32)
+    place = (hz_to_erb(np.minimum(hz, 24_000)) / TOP_ERB).astype(np.float32)
     order = (np.log2(number) / 10).astype(np.float32)
     scale = (np.pi * 2.0 ** np.arange(OCTAVES)).astype(np.float32)
     waves = [f(np.outer(x, scale)) for x in (place, order) for f in (np.sin, np.cos)]

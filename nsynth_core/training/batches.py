@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import FRAME_RATE, TOP_HZ, band_edges, hz_to_erb
+from nsynth_core.features import FRAME_RATE, TOP_ERB, TOP_HZ, band_edges, hz_to_erb
 from nsynth_core.harmonic.inputs import (
     CONTEXT,
     FIRST_PARTIALS,
@@ -213,7 +213,7 @@ def _band_hz() -> Floats:
 
 def _response(curves: Floats, hz: Floats) -> Floats:
     """Curves (N, CURVE_POINTS) at frequencies (P,) or (N, P) → (N, P)."""
-    place = np.clip(hz_to_erb(hz) / hz_to_erb(np.float32(TOP_HZ)), 0, 1) * (CURVE_POINTS - 1)
+    place = np.clip(hz_to_erb(hz) / TOP_ERB, 0, 1) * (CURVE_POINTS - 1)
     return _at(curves, np.broadcast_to(place, (len(curves), place.shape[-1])))
 
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import TOP_HZ, hz_to_erb
+from nsynth_core.features import TOP_ERB, TOP_HZ
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.between import (
     COMPRESSED_DB,
@@ -45,7 +45,6 @@ RATES, WARM_UP = (1e-3, 2e-5), 300
 EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
 HARDLY = 0.03  # of the scale of `metrics.descriptors`: a way so short may bend
 HEARD = (1.0, 1.0, 1.0, 1.0, 1.0, *(1 / 6 for _ in EDGES))  # weights of what is `heard`
-TOP_ERB = float(hz_to_erb(np.float32(TOP_HZ)))
 LOG_10 = float(np.log(10))
 
 Indices = NDArray[np.int64]

@@ -77,6 +77,7 @@ def drawn(
     a note that only a frame is cut from. A row's table is cut from its notes, and crossfaded between them."""
     from nsynth_core.blend import corner_weights, within_full_scale
     from nsynth_core.wavenet.engine import TABLE_SECONDS, settled
+    from wavetables.slicing import table_frames
 
     files = _Files(spec, len(instruments), folder, told, tables or "mono", provenance, force)
     points = [(pitch, x, y) for pitch in spec.pitches for x, y in spec.points(len(instruments))]
@@ -95,7 +96,7 @@ def drawn(
         row.append(made if notes else settled(made))
         if len(row) == spec.side(len(instruments)):
             if tables:
-                yield from files.table(pitch, y, nsynth.table_frames(row, pitch, files.pair, spec.frames))
+                yield from files.table(pitch, y, table_frames(row, pitch, files.pair, spec.frames))
             row = []
 
 

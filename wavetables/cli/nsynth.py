@@ -136,6 +136,7 @@ def table(
     """Single cycles for `weights` (n, instruments), each cut from a short note: as `blend.blend_frames` gives them."""
     from nsynth_core.blend import root_pitch
     from nsynth_core.wavenet.engine import TABLE_SECONDS, settled
+    from wavetables.slicing import table_frames
 
     sources = encoded(engine, instruments, pitch, None, quiet)
     moments = [engine.moment(sources, row, seconds or TABLE_SECONDS) for row in weights]
@@ -163,16 +164,3 @@ def render(engine: NSynth, notes: Sequence[Note], rate: int, quiet: bool) -> Ite
     say(f"nsynth {engine.version}: {each}, {once} at once; {size / 1e9:.1f} GB more memory", quiet)
     with progress("nsynth samples", quiet) as update:
         yield from engine.render(notes, rate, update)
-
-
-def table_frames(notes: Sequence[Sound], pitch: float, stereo: bool, count: int) -> Floats:
-    """Frames (count, 2048) that walk through `notes` at MIDI `pitch`, or those of left and right, (2, count, 2048)."""
-    from nsynth_core.audio import Sound
-    from nsynth_core.notes import midi_to_hz
-    from wavetables.shaping import even_frames
-    from wavetables.slicing import slice_each
-
-    heard = notes if stereo else [Sound(note.mid()[:, None], note.rate) for note in notes]
-    frames = even_frames(slice_each(heard, pitch), count, midi_to_hz(pitch))
-    mono: Floats = frames[0]
-    return frames if stereo else mono

@@ -55,8 +55,8 @@ def duplicates(fingerprints: Sequence[str]) -> Iterator[tuple[int, int, float]]:
                 yield int(start + i), int(j), float(distance[i, j])
 
 
-def words(frames: Floats, print_: str) -> tuple[str, ...]:
-    """Words for the sound of a table with the fingerprint `print_`: how bright, how even its harmonics, whether it
+def words(frames: Floats, spectrum: str) -> tuple[str, ...]:
+    """Words for the sound of a table with the fingerprint `spectrum`: how bright, how even its harmonics, whether it
     moves."""
     power = np.abs(np.fft.rfft(_some(frames)))[:, 1:] ** 2
     total = power.sum(1, keepdims=True) + 1e-30
@@ -70,7 +70,7 @@ def words(frames: Floats, print_: str) -> tuple[str, ...]:
         found.append("hollow")
     elif share[0] < 0.05:
         found.append("thin")
-    shape = levels(print_)
+    shape = levels(spectrum)
     moves = float(np.sqrt((np.diff(shape, axis=0) ** 2).mean(1)).sum())
     found.append("moving" if moves > 12 else "steady" if moves < 3 else "evolving")
     return tuple(found)

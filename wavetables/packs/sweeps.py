@@ -14,12 +14,11 @@ from nsynth_core import audio, blend, cache, embedding
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.engine import Engine, load_engine
 from nsynth_core.errors import UserError
-from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name
+from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.wavenet import embeddings
 from wavetables.packs import loudness
 from wavetables.packs.plan import Corner, Pack, Sweep
-from wavetables.shaping import even_frames
-from wavetables.slicing import slice_each
+from wavetables.slicing import table_frames
 
 if TYPE_CHECKING:
     from nsynth_core.wavenet.engine import NSynth
@@ -55,8 +54,7 @@ def _drawn(
     sources = coder.sources(instruments, source.pitch, mono=True)
     moments = [coder.moment(sources, weights) for weights in walk(source, np.linspace(0, 1, MIXES))]
     notes = [settled(made) for made in coder.render(moments, coder.table_rate)]
-    cycles = slice_each([Sound(note.mid()[:, None], note.rate) for note in notes], source.pitch)
-    return even_frames(cycles, count, midi_to_hz(source.pitch))[0], coder.facts
+    return table_frames(notes, source.pitch, False, count), coder.facts
 
 
 def _instruments(source: Sweep, engine: Engine) -> list[blend.Instrument]:
