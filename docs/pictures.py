@@ -7,7 +7,7 @@ from pathlib import Path
 from nsynth_core import audio, blend
 from nsynth_core.audio import Sound
 from nsynth_core.blend import Instrument
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from presets import load_instrument
 from wavetables import pictures
 
@@ -23,7 +23,7 @@ Panel = tuple[str, Sound]
 
 
 def instruments(names: tuple[str | Path, ...], engine: str) -> list[Instrument]:
-    loaded = load_engine(engine)
+    loaded = load_coder(engine)
     return [
         blend.load_instrument(name, loaded) if isinstance(name, Path) else load_instrument(name, loaded)
         for name in names
@@ -38,7 +38,7 @@ def between(
     seconds: float | None = None,
 ) -> Sound:
     pair = instruments(names, engine)
-    return blend.blend_note(load_engine(engine), pair, [1 - mix, mix], pitch=pitch, seconds=seconds)
+    return blend.blend_note(load_coder(engine), pair, [1 - mix, mix], pitch=pitch, seconds=seconds)
 
 
 def row(first: str | Path, second: str, pitch: float | None, seconds: float | None) -> list[Panel]:

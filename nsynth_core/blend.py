@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from nsynth_core import audio, synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound, resample
+from nsynth_core.coder import Coder
 from nsynth_core.embedding import Embedding, at_frames, at_level, mix, stretch
-from nsynth_core.engine import Engine
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE, Features
 from nsynth_core.harmonicity import doubts
@@ -67,7 +67,7 @@ class Instrument:
         return replace(between, parts=tuple(replace(part, z=between.z) for part in nearer.parts))
 
 
-def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Embedding, float, str]:
+def embed(sound: Sound, coder: Coder, pitch: float | None = None) -> tuple[Embedding, float, str]:
     """(embedding, MIDI pitch, what was decided) of a recording.
 
     `pitch` (MIDI) is believed; else the pitch is found. Raises Unpitched.
@@ -79,10 +79,10 @@ def embed(sound: Sound, engine: Engine, pitch: float | None = None) -> tuple[Emb
         found = track(sound)
         said = f"detected {describe(found)}"
     features = analyse(sound, found)
-    return engine.encode(features), found.pitch, "; ".join([said, *doubts(sound, found, features)])
+    return coder.encode(features), found.pitch, "; ".join([said, *doubts(sound, found, features)])
 
 
-def load_instrument(source: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:
+def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None) -> Instrument:
     """An instrument from a sound file, or from a folder of NAME_PITCH files (NSynth's convention: PITCH a MIDI number),
     or from those that a pattern picks (audio_input/flute_*.wav).
 
@@ -90,12 +90,12 @@ def load_instrument(source: str | Path, engine: Engine, pitch: float | None = No
     """
     path = Path(source)
     if path.is_dir():
-        return _from_folder(path, engine)
+        return _from_folder(path, coder)
     if "*" in path.name:
-        return _from_folder(path.parent, engine, path.name)
+        return _from_folder(path.parent, coder, path.name)
     try:
         sound = audio.read(path)
-        embedding, found, said = embed(sound, engine, pitch)
+        embedding, found, said = embed(sound, coder, pitch)
     except UserError as error:
         if str(path) not in str(error):
             error.args = (f"{path}: {error}",)  # the type stays, and what an Unpitched guessed
@@ -115,7 +115,7 @@ def sound_files(folder: Path, pattern: str = "*") -> dict[float, Path]:
     return files
 
 
-def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument:
+def _from_folder(folder: Path, coder: Coder, pattern: str = "*") -> Instrument:
     files = sound_files(folder, pattern)
     if not files:
         raise UserError(
@@ -125,7 +125,7 @@ def _from_folder(folder: Path, engine: Engine, pattern: str = "*") -> Instrument
 
     @cache
     def load(i: int) -> Embedding:
-        return embed(audio.read(files[pitches[i]]), engine, pitches[i])[0]
+        return embed(audio.read(files[pitches[i]]), coder, pitches[i])[0]
 
     name = folder.name if pattern == "*" else pattern.partition("_*")[0]
     told = (f"{name}: {len(files)} notes",)
@@ -186,19 +186,19 @@ def align(
 
 
 def blended(
-    engine: Engine, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, knobs: Knobs = AS_IT_IS
+    coder: Coder, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, knobs: Knobs = AS_IT_IS
 ) -> Features:
     """Features (T frames) of embeddings of T frames each at the pitch `f0_hz` (T,). `weights` (embeddings,), or a path
     (n, embeddings) that the note walks at an even pace; they are >= 0 and sum to 1."""
     path = np.asarray(weights, dtype=np.float32)
     if path.ndim == 2:
         path = read_path(path, np.linspace(0, len(path) - 1, len(f0_hz)))
-    features = engine.decode(mix(embeddings, list(path.T)), f0_hz, knobs.detail)
+    features = coder.decode(mix(embeddings, list(path.T)), f0_hz, knobs.detail)
     return turned(features, knobs, None if knobs.envelope is None else embeddings[knobs.envelope].level_db)
 
 
 def blend_note(
-    engine: Engine,
+    coder: Coder,
     instruments: Sequence[Instrument],
     weights: Sequence[float] | Floats,
     *,
@@ -211,7 +211,7 @@ def blend_note(
     """One blended note, stereo at `rate`. `weights` as for `blended`; `pitch` MIDI. `dry` >= 0 layers the leading
     recording under it, times `dry` and sample by sample where it was: then `seconds` must be None."""
     embeddings, f0 = align(instruments, pitch, seconds)
-    note = synthesis.render(blended(engine, embeddings, np.asarray(weights), f0, knobs), rate)
+    note = synthesis.render(blended(coder, embeddings, np.asarray(weights), f0, knobs), rate)
     return finished(note, instruments, seconds, dry)
 
 
@@ -259,7 +259,7 @@ def steady_moment(embedding: Embedding) -> Embedding:
 
 
 def blend_frames(
-    engine: Engine,
+    coder: Coder,
     instruments: Sequence[Instrument],
     weights: Floats,
     *,
@@ -275,12 +275,12 @@ def blend_frames(
     """
     embeddings, _ = align(instruments, pitch, None)
     moments = [steady_moment(embedding) for embedding in embeddings]
-    features = path_features(engine, moments, weights, midi_to_hz(root_pitch(instruments, pitch)), knobs, even)
+    features = path_features(coder, moments, weights, midi_to_hz(root_pitch(instruments, pitch)), knobs, even)
     return synthesis.stereo_cycles(features) if stereo else synthesis.cycles(features)
 
 
 def path_features(
-    engine: Engine,
+    coder: Coder,
     moments: Sequence[Embedding],
     weights: Floats,
     f0_hz: float,
@@ -291,14 +291,14 @@ def path_features(
     `envelope` means nothing here: a table's frames are all alike loud."""
 
     def decoded(place: NDArray[np.float64]) -> Features:
-        return _decode_path(engine, moments, read_path(weights, place), f0_hz, knobs)
+        return _decode_path(coder, moments, read_path(weights, place), f0_hz, knobs)
 
     def look(place: NDArray[np.float64]) -> Floats:
         walk = decoded(place)
         return seen(walk.partials_db, walk.level_db(), walk.f0_hz)
 
     if not even:
-        return _decode_path(engine, moments, weights, f0_hz, knobs)
+        return _decode_path(coder, moments, weights, f0_hz, knobs)
     return decoded(even_places(look, len(weights), len(weights)))
 
 
@@ -308,7 +308,7 @@ def read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
     return np.stack([np.interp(place, index, column) for column in path.T], axis=1).astype(np.float32)
 
 
-def _decode_path(engine: Engine, moments: Sequence[Embedding], path: Floats, f0_hz: float, knobs: Knobs) -> Features:
+def _decode_path(coder: Coder, moments: Sequence[Embedding], path: Floats, f0_hz: float, knobs: Knobs) -> Features:
     rows = np.zeros(len(path))
     whole = [at_frames(moment, rows) for moment in moments]
-    return blended(engine, whole, path, np.full(len(path), f0_hz, dtype=np.float32), replace(knobs, envelope=None))
+    return blended(coder, whole, path, np.full(len(path), f0_hz, dtype=np.float32), replace(knobs, envelope=None))

@@ -15,8 +15,8 @@ ERB_POINTS = 384
 RANGE_DB = 80.0
 
 
-class ClassicalEngine:
-    """An engine whose embedding is the features themselves; `name` is one of METHODS."""
+class ClassicalCoder:
+    """A coder whose embedding is the features themselves; `name` is one of METHODS."""
 
     version = "1"
 

@@ -20,8 +20,8 @@ from nsynth_core.blend import (
     steady_moment,
     within_full_scale,
 )
+from nsynth_core.coder import Coder
 from nsynth_core.embedding import Embedding
-from nsynth_core.engine import Engine
 from nsynth_core.features import Features
 from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
@@ -63,7 +63,7 @@ class GridPitch:
         return synthesis.cycles(self.features(y))
 
 
-def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Engine) -> Iterator[GridPitch]:
+def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Coder) -> Iterator[GridPitch]:
     """The grid pitch by pitch. Notes and tables are made when they are asked for; safe to ask from several threads."""
     for pitch in spec.pitches:
         embeddings, f0 = align(instruments, pitch, spec.seconds)
@@ -71,7 +71,7 @@ def render(spec: GridSpec, instruments: Sequence[Instrument], engine: Engine) ->
         yield GridPitch(pitch, _noter(spec, embeddings, f0, engine), _tabler(spec, moments, pitch, engine))
 
 
-def _noter(spec: GridSpec, embeddings: list[Embedding], f0: Floats, engine: Engine) -> Callable[[float, float], Sound]:
+def _noter(spec: GridSpec, embeddings: list[Embedding], f0: Floats, engine: Coder) -> Callable[[float, float], Sound]:
     def note(x: float, y: float) -> Sound:
         weights = corner_weights(x, y, len(embeddings), spec.weights)
         return within_full_scale(synthesis.render(blended(engine, embeddings, weights, f0, spec.knobs), spec.rate))
@@ -79,7 +79,7 @@ def _noter(spec: GridSpec, embeddings: list[Embedding], f0: Floats, engine: Engi
     return note
 
 
-def _tabler(spec: GridSpec, moments: list[Embedding], pitch: float, engine: Engine) -> Callable[[float], Features]:
+def _tabler(spec: GridSpec, moments: list[Embedding], pitch: float, engine: Coder) -> Callable[[float], Features]:
     def features(y: float) -> Features:
         path = np.stack([corner_weights(x, y, len(moments), spec.weights) for x in np.linspace(0, 1, spec.frames)])
         return path_features(engine, moments, path, midi_to_hz(pitch), spec.knobs, even=True)

@@ -15,7 +15,7 @@ from nsynth_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
+    from nsynth_core.coder import Coder
     from presets.schema import InstrumentEntry, Preset
 
 DEFAULT = "grid5"
@@ -105,11 +105,11 @@ def given_pitch(sound: Path) -> tuple[Path, float | None]:
     return path, parse_pitch(text)
 
 
-def load_instrument(name: str, engine: Engine) -> Instrument:
-    """The built-in instrument of that name, for any engine."""
+def load_instrument(name: str, coder: Coder) -> Instrument:
+    """The built-in instrument of that name, for any coder."""
     from presets import bank
 
-    return bank.load_instrument(name, engine)
+    return bank.load_instrument(name, coder)
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
+from nsynth_core.coder import Coder
 from nsynth_core.embedding import Embedding, Part, stretch, timing
-from nsynth_core.engine import Engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import NOISE_BANDS
 from nsynth_core.files import atomic
@@ -52,15 +52,15 @@ def _bank() -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def load_instrument(name: str, engine: Engine) -> Instrument:
-    """The built-in instrument `name`, an entry of instruments.toml, for any engine.
+def load_instrument(name: str, coder: Coder) -> Instrument:
+    """The built-in instrument `name`, an entry of instruments.toml, for any coder.
 
-    The bank holds the harmonic engine's codes; another engine is given what that one decodes from them.
+    The bank holds the harmonic coder's codes; another coder is given what that one decodes from them.
     """
     from nsynth_core.blend import Instrument
-    from nsynth_core.engine import load_engine
+    from nsynth_core.coder import load_coder
 
-    harmonic = load_engine("harmonic")
+    harmonic = load_coder("harmonic")
     bank = _bank()
     if str(bank["weights"]) != harmonic.version:
         raise UserError(f"{path()}: made for other weights ({bank['weights']}, not {harmonic.version}); install again")
@@ -70,9 +70,9 @@ def load_instrument(name: str, engine: Engine) -> Instrument:
     @cache
     def load(i: int) -> Embedding:
         embedding = _embedding(bank, row, int(present[i]))
-        if engine.name == harmonic.name:
+        if coder.name == harmonic.name:
             return embedding
-        return engine.encode(harmonic.decode(embedding, embedding.f0_hz))
+        return coder.encode(harmonic.decode(embedding, embedding.f0_hz))
 
     return Instrument(name, tuple(float(KEYS[i]) for i in present), load)
 
@@ -93,7 +93,7 @@ def _embedding(bank: dict[str, NDArray[Any]], row: int, key: int) -> Embedding:
 
 def build(
     target: Path,
-    engine: Engine,
+    coder: Coder,
     seed: int,
     soundfonts: Path | None,
     progress: Callable[[int, int, str], None],
@@ -124,7 +124,7 @@ def build(
             sound = source.render(midi, VELOCITY, 48_000, HELD_SECONDS)
             if float(np.abs(sound.samples).max()) < 1e-3:
                 continue
-            embedding = _whole(engine.encode(analyse(sound, follow(sound, midi, cents=80))))
+            embedding = _whole(coder.encode(analyse(sound, follow(sound, midi, cents=80))))
             codes[row, key] = embedding.z[KNOTS]
             dims = embedding.z.shape[1]
             present[row, key] = True
@@ -139,7 +139,7 @@ def build(
         np.savez_compressed(
             file,
             names=np.asarray([entry.name for entry in entries]),
-            weights=np.asarray(engine.version),
+            weights=np.asarray(coder.version),
             codes=quantised,
             scale=scale.astype(np.float32),
             level=level,

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 import presets
-from nsynth_core.engine import ENGINES
+from nsynth_core.coder import CODERS
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.knobs import Knobs
 from nsynth_core.wavenet.options import Options
@@ -133,7 +133,7 @@ class Recipe(_Model):
     )
     level: Literal["table", "frame", "kept"] = Field("table", description='"table", "frame" or "kept"')
     frames: int | None = Field(None, ge=1, le=256, description="at most so many frames a table, 1..256")
-    engine: str = Field("harmonic", description=f"one of {', '.join((*ENGINES, NSYNTH))}")
+    engine: str = Field("harmonic", description=f"one of {', '.join((*CODERS, NSYNTH))}")
     samples: bool = Field(False, description="true to add the notes of every sweep")
     previews: bool = Field(True, description="false to leave the previews out")
     pictures: Literal["none", "sheet", "all"] | None = Field(
@@ -151,7 +151,7 @@ class Recipe(_Model):
     @field_validator("engine")
     @classmethod
     def _built(cls, value: str) -> str:
-        if value not in (*ENGINES, NSYNTH):
+        if value not in (*CODERS, NSYNTH):
             raise ValueError
         return value
 

@@ -29,8 +29,8 @@ SILENT_DB = -100.0  # under the frame's level: a partial that is not there
 LOUDEST_DB = 6.0
 
 
-class HarmonicEngine:
-    """Engine "harmonic" on the weights of `folder`, by default the shipped ones."""
+class HarmonicCoder:
+    """Coder "harmonic" on the weights of `folder`, by default the shipped ones."""
 
     name = "harmonic"
 

@@ -28,8 +28,8 @@ from nsynth_core.blend import (
     steady_frame,
     within_full_scale,
 )
+from nsynth_core.coder import load_coder
 from nsynth_core.embedding import Embedding, at_frames
-from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import FRAME_RATE
 from nsynth_core.files import atomic
@@ -82,7 +82,7 @@ class NSynth:
         generator.batch_size(weights, precision=precision)  # said before anything else is done
         self.weights, self.seed, self.enhance, self.precision = weights, seed, enhance, precision
         self.version = weights.digest[:12]
-        self.harmonic = load_engine("harmonic")
+        self.harmonic = load_coder("harmonic")
 
     @property
     def table_rate(self) -> int:

@@ -16,14 +16,14 @@ from nsynth_core import synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
 from nsynth_core.blend import align, blend_frames, line_weights
+from nsynth_core.coder import load_coder
 from nsynth_core.embedding import Embedding, mix
-from nsynth_core.engine import load_engine
 from nsynth_core.features import FRAME_RATE, Features
 from nsynth_core.pitch import track
 from presets import bank
 
 RATE, SECONDS = 48_000, 4.0
-ENGINE = load_engine("harmonic")
+ENGINE = load_coder("harmonic")
 PITCHES = (36, 48, 60, 72)
 
 

@@ -14,7 +14,7 @@ import presets
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
 from nsynth_core.blend import Instrument, blend_note, load_instrument
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.errors import UserError
 from nsynth_core.features import FRAME_RATE, NOISE_BANDS, Features
 from nsynth_core.pitch import follow
@@ -22,7 +22,7 @@ from nsynth_core.synthesis import render
 from nsynth_core.training import soundfont
 
 RATE = 48_000
-ENGINE = load_engine("harmonic")
+ENGINE = load_coder("harmonic")
 ALSA = Path("/usr/share/sounds/alsa")
 VOICES = ("Front_Center", "Front_Left", "Rear_Right", "Side_Left")
 # recorded in stereo: piano, vibraphone, violin, strings, choir, clarinet, flute, pad; key of each

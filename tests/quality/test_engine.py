@@ -14,8 +14,8 @@ from nsynth_core import audio, synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
 from nsynth_core.blend import Instrument, blend_note, embed, line_weights, path_features, steady_frame
+from nsynth_core.coder import load_coder
 from nsynth_core.embedding import at_frames
-from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import Features, rows
 from nsynth_core.grid import GridSpec, render
@@ -31,7 +31,7 @@ from presets import bank
 from wavetables.shaping import has_fundamental, seam, shape
 
 RATE = 48_000
-ENGINE = load_engine("harmonic")
+ENGINE = load_coder("harmonic")
 ALSA = Path("/usr/share/sounds/alsa")
 VOICES = ("Front_Center", "Front_Left", "Rear_Right", "Side_Left")
 # General MIDI programs far apart, and a key of each: piano, vibraphone, organ, guitar, bass, violin, strings, choir,
@@ -260,7 +260,7 @@ def moments(pitch: float) -> list:
 def test_blends_of_the_grid_keep_their_level_and_walk_evenly(pitch):
     dips, even, raw, plain_dips = [], [], [], []
     corners = moments(pitch)
-    fade = load_engine("crossfade")
+    fade = load_coder("crossfade")
     for i, j in ((0, 1), (2, 3), (0, 3), (1, 2)):
         pair = [corners[i], corners[j]]
         weights = line_weights(np.linspace(0, 1, 64))

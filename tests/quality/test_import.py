@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import presets
 from nsynth_core import blend, synthesis
 from nsynth_core.audio import Sound
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.features import FLOOR_DB, FRAME_RATE, rows
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
@@ -229,7 +229,7 @@ def snr(found: Doubles, truth: Doubles, harmonics: int) -> Doubles:
     return np.asarray(10 * np.log10(rho / np.maximum(1 - rho, 1e-12)))
 
 
-ENGINE = load_engine("harmonic")
+ENGINE = load_coder("harmonic")
 
 
 @pytest.mark.parametrize("rate", [44100, 48000])

@@ -7,7 +7,7 @@ import pytest
 
 import presets
 from nsynth_core.blend import steady_frame
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.notes import midi_to_hz
 from presets import bank
 
@@ -16,7 +16,7 @@ NAMES = [entry.name for entry in presets.instruments()]
 
 @pytest.fixture(scope="module")
 def engine():
-    return load_engine("harmonic")
+    return load_coder("harmonic")
 
 
 def test_bank_is_wide_and_small():
@@ -67,7 +67,7 @@ def test_every_pitch_sounds(engine, name):
 def test_other_engines_play_the_bank_too(engine):
     name = NAMES[0]
     own = bank.load_instrument(name, engine)
-    plain = load_engine("envelope")
+    plain = load_coder("envelope")
     other = bank.load_instrument(name, plain)
     assert other.pitches == own.pitches
     true = engine.decode(own.load(2), own.load(2).f0_hz)

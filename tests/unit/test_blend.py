@@ -8,15 +8,15 @@ import pytest
 from nsynth_core import audio, blend
 from nsynth_core.audio import Sound
 from nsynth_core.blend import Instrument, align, blend_frames, blend_note, corner_weights, embed, line_weights
+from nsynth_core.coder import CODERS, load_coder
 from nsynth_core.embedding import at_frames
-from nsynth_core.engine import ENGINES, load_engine
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.features import FRAME_RATE
 from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.spacing import steps
 
-PLAIN = load_engine("envelope")  # its embedding is the features: every value can be worked out
+PLAIN = load_coder("envelope")  # its embedding is the features: every value can be worked out
 
 
 def still(plain, name="still", pitches=(60.0,), frames=101, moving=False, level=0.0) -> Instrument:
@@ -117,9 +117,9 @@ def test_blend_lasts_as_long_as_the_first_recording(plain):
     np.testing.assert_allclose(f0, midi_to_hz(48), rtol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CODERS)
 def test_note_has_its_length_rate_and_level(saw, engine):
-    runner = load_engine(engine)
+    runner = load_coder(engine)
     embedding, pitch, _ = embed(saw(220), runner, 57)
     instrument = Instrument("saw", (pitch,), lambda _: embedding, moving=True)
     note = blend_note(runner, [instrument, instrument], [0.5, 0.5], seconds=0.7, rate=44_100)
@@ -256,9 +256,9 @@ def test_frames_walk_from_one_sound_to_the_other_at_one_level(plain):
     np.testing.assert_allclose(level[4], (ends[0] + ends[1])[:12] / 2, atol=0.01)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CODERS)
 def test_even_steps_keep_the_ends(saw, engine):
-    runner = load_engine(engine)
+    runner = load_coder(engine)
     dull = Sound(np.convolve(saw(131).samples[:, 0], np.hanning(50) / 25)[:24_000, None].astype(np.float32), 48_000)
     instruments = []
     for sound in (saw(131), dull):

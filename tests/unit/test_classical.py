@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nsynth_core.classical import METHODS, ClassicalEngine, crossfade, envelope, transport
+from nsynth_core.classical import METHODS, ClassicalCoder, crossfade, envelope, transport
+from nsynth_core.coder import CODERS, load_coder
 from nsynth_core.embedding import mix
-from nsynth_core.engine import ENGINES, load_engine
 from nsynth_core.errors import UsageError
 from nsynth_core.features import Features, hz_to_erb
 
@@ -70,7 +70,7 @@ def test_transport_of_two_equal_sounds_is_the_sound():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_ends_are_exact(plain, name):
-    engine = load_engine(name)
+    engine = load_coder(name)
     assert engine.name == name
     first = plain(200.0, 11, hump(12, 100), noise_db=-50, balance_db=-5, correlation=0.2)
     second = plain(200.0, 11, hump(24, 100), noise_db=-70, balance_db=5, correlation=0.8)
@@ -84,7 +84,7 @@ def test_ends_are_exact(plain, name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_stereo_is_the_mean_and_all_is_finite(plain, name):
-    engine = load_engine(name)
+    engine = load_coder(name)
     a = engine.encode(plain(200.0, 5, hump(12, 100), balance_db=-6, correlation=0.2))
     b = engine.encode(plain(300.0, 5, hump(24, 60), balance_db=6, correlation=0.8))
     out = engine.decode(mix([a, b], [0.5, 0.5]), np.full(5, 150.0))
@@ -96,8 +96,8 @@ def test_stereo_is_the_mean_and_all_is_finite(plain, name):
 
 
 def test_engines_by_name():
-    assert {*METHODS, "harmonic"} == set(ENGINES)
-    assert load_engine("crossfade") is load_engine("crossfade")
-    assert isinstance(load_engine("transport"), ClassicalEngine)
+    assert {*METHODS, "harmonic"} == set(CODERS)
+    assert load_coder("crossfade") is load_coder("crossfade")
+    assert isinstance(load_coder("transport"), ClassicalCoder)
     with pytest.raises(UsageError, match="harmonic"):
-        load_engine("wavenet2")
+        load_coder("wavenet2")

@@ -12,7 +12,7 @@ import pytest
 from nsynth_core import synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.errors import UserError
 from nsynth_core.features import NOISE_BANDS, Features
 from nsynth_core.notes import midi_to_hz
@@ -42,7 +42,7 @@ def note(name: str, midi: float, family: str = "synth", tilt: float = 1.0, width
 
 @pytest.fixture(scope="module")
 def engine():
-    return load_engine("harmonic")
+    return load_coder("harmonic")
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from nsynth_core.blend import Instrument
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.grid import GridSpec, render
 from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
 
-PLAIN = load_engine("envelope")
+PLAIN = load_coder("envelope")
 
 
 @pytest.fixture

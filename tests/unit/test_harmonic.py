@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from nsynth_core.coder import load_coder
 from nsynth_core.embedding import mix, stretch
-from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import NOISE_BANDS, TOP_HZ, Features
-from nsynth_core.harmonic.engine import HarmonicEngine
+from nsynth_core.harmonic.engine import HarmonicCoder
 from nsynth_core.harmonic.inputs import (
     CONTEXT,
     ENVELOPE_POINTS,
@@ -33,8 +33,8 @@ MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def engine() -> HarmonicEngine:
-    return load_engine("harmonic")
+def engine() -> HarmonicCoder:
+    return load_coder("harmonic")
 
 
 def note(f0: float = 220.0, frames: int = 60, seed: int = 0, contour=None) -> Features:
@@ -151,10 +151,10 @@ def test_threads_do_not_disturb_one_another(engine):
 
 def test_engines_of_other_folders(tmp_path, engine):
     with pytest.raises(UserError, match=r"encoder\.tflite: missing"):
-        HarmonicEngine(tmp_path)
+        HarmonicCoder(tmp_path)
     copy = tmp_path / "weights"
     shutil.copytree(weights_folder(), copy)
-    assert HarmonicEngine(copy).version == engine.version
+    assert HarmonicCoder(copy).version == engine.version
     (copy / "trunk.tflite").write_bytes((copy / "trunk.tflite").read_bytes() + b"\0")
     assert Network(copy).hash != engine.version
 
@@ -202,8 +202,8 @@ def test_envelope_reads_a_straight_line(f0):
 
 def test_run_time_never_imports_tensorflow():
     code = (
-        "import sys; from nsynth_core import blend; from nsynth_core.engine import load_engine;"
-        "load_engine('harmonic'); assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules), 'heavy'"
+        "import sys; from nsynth_core import blend; from nsynth_core.coder import load_coder;"
+        "load_coder('harmonic'); assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules), 'heavy'"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

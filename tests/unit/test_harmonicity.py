@@ -8,7 +8,7 @@ import pytest
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
 from nsynth_core.blend import embed
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.harmonicity import MOST_STRAY, doubts, lowest, stray
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, Unpitched, follow, track
@@ -77,7 +77,7 @@ def test_chords_are_told(pitches, given):
 
 def test_a_chord_on_the_harmonics_of_a_low_note_is_told():
     sound = saws(48, 55)  # a fifth: partials 2 and 3 of C2
-    _, pitch, said = embed(sound, load_engine("envelope"))
+    _, pitch, said = embed(sound, load_coder("envelope"))
     assert pitch == pytest.approx(36, abs=0.05)
     assert "lowest partial is number 2 (C3)" in said
     major = saws(60, 64, 67)
@@ -86,7 +86,7 @@ def test_a_chord_on_the_harmonics_of_a_low_note_is_told():
 
 
 def test_what_is_told_is_in_what_the_instrument_says():
-    _, _, said = embed(saws(60, 64), load_engine("envelope"), 60)
+    _, _, said = embed(saws(60, 64), load_coder("envelope"), 60)
     assert said.startswith("given C4; not one note: ")
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import presets
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.grid import GridSpec, render
 from wavetables.cli import layouts, main
 from wavetables.formats import nsynth_grid
@@ -25,7 +25,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def alone():
     """alone(name, pitch, seconds): a built-in instrument by itself at 16 kHz."""
-    engine = load_engine("harmonic")
+    engine = load_coder("harmonic")
 
     def note(name: str, pitch: float, seconds: float):
         both = [presets.load_instrument(name, engine)] * 2

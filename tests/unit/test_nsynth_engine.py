@@ -13,7 +13,7 @@ import pytest
 from nsynth_core import audio, cache
 from nsynth_core.audio import Sound, resample
 from nsynth_core.blend import Instrument, load_instrument
-from nsynth_core.engine import load_engine
+from nsynth_core.coder import load_coder
 from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
@@ -86,7 +86,7 @@ def pair(tmp_path, saw) -> list[Instrument]:
     audio.write(tmp_path / "a.wav", saw(C3, 0.32, 16_000), subtype="FLOAT")
     left, right = saw(C3, 0.32, 16_000, 0.1), saw(C3, 0.32, 16_000, 0.2)
     audio.write(tmp_path / "b.wav", _stereo(left, right), subtype="FLOAT")
-    return [load_instrument(tmp_path / name, load_engine("harmonic"), 48) for name in ("a.wav", "b.wav")]
+    return [load_instrument(tmp_path / name, load_coder("harmonic"), 48) for name in ("a.wav", "b.wav")]
 
 
 def test_a_blend_is_the_decoded_mean_of_the_encodings_of_the_recordings_themselves(weights, pair):
@@ -175,7 +175,7 @@ def test_a_sound_of_another_pitch_is_brought_to_the_blend_s(weights, tmp_path, s
     names = ("low.wav", "high.wav")
     for name, midi in zip(names, (48, 55), strict=True):
         audio.write(tmp_path / name, saw(midi_to_hz(midi), 0.6))
-    sounds = [load_instrument(tmp_path / name, load_engine("harmonic")) for name in names]
+    sounds = [load_instrument(tmp_path / name, load_coder("harmonic")) for name in names]
     heard = []
     monkeypatch.setattr(
         encoder, "encode", lambda weights, x: heard.append(x[0]) or np.zeros((1, x.shape[1] // 512, 4), np.float32)
@@ -238,7 +238,7 @@ def test_enhance_gives_back_what_8_bit_and_16_khz_took(weights, kind, tmp_path, 
     narrow = resample(original, 16_000)
     ideal = mulaw.restore(mulaw.quantise(narrow.samples))  # the best that NSynth could make of it
     monkeypatch.setattr(generator, "generate", lambda _, codes, samples, **__: ideal[:samples, : len(codes)].T)
-    instrument = load_instrument(tmp_path / "original.wav", load_engine("harmonic"))
+    instrument = load_instrument(tmp_path / "original.wav", load_coder("harmonic"))
     made = {}
     for enhance in (False, True):
         runner = NSynth(weights, enhance=enhance)
@@ -262,7 +262,7 @@ def test_enhance_knows_what_lies_between_two_sounds(weights, tmp_path, monkeypat
     narrow = resample(originals[1], 16_000)
     ideal = mulaw.restore(mulaw.quantise(narrow.samples))
     monkeypatch.setattr(generator, "generate", lambda _, codes, samples, **__: ideal[:samples, : len(codes)].T)
-    instruments = [load_instrument(tmp_path / name, load_engine("harmonic")) for name in ("a.wav", "b.wav")]
+    instruments = [load_instrument(tmp_path / name, load_coder("harmonic")) for name in ("a.wav", "b.wav")]
     runner = NSynth(weights, enhance=True)
     (made,) = runner.render([runner.note(runner.sources(instruments), np.float32([0.5, 0.5]))], 48_000)
     away = (_bands(made, 8500, 18_000) - _bands(originals[1], 8500, 18_000))[:, 2:30]

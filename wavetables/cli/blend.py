@@ -166,7 +166,7 @@ def blend(
 
     from nsynth_core import audio
     from nsynth_core import blend as blending
-    from nsynth_core.engine import ENGINES, load_engine
+    from nsynth_core.coder import CODERS, load_coder
     from nsynth_core.files import check_free
     from nsynth_core.notes import note_name
     from wavetables.cli import recipe
@@ -177,9 +177,9 @@ def blend(
     for each in targets:
         check_no_source(each, map(Path, sounds))
         check_free(each, force)
-    check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
+    check_choice(engine, (*CODERS, nsynth.NAME), "engine")
     coder = nsynth.load(drawing, sounds) if drawing else None
-    runner = coder.harmonic if coder else load_engine(engine)
+    runner = coder.harmonic if coder else load_coder(engine)
     if coder:
         instruments = [nsynth.instrument(coder, sound, midi, quiet) for sound in sounds]
     else:

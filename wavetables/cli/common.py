@@ -17,7 +17,7 @@ from nsynth_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
+    from nsynth_core.coder import Coder
 
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages; errors are still shown.")]
@@ -138,7 +138,7 @@ def check_unused(options: Mapping[str, object], why: str) -> None:
         raise UsageError(f"{given[0]}: {why}; leave it out")
 
 
-def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None, quiet: bool = False) -> Instrument:
+def load_instrument(spec: str | Path, engine: Coder, pitch: float | None = None, quiet: bool = False) -> Instrument:
     """The built-in instrument of that name, else the one in a sound file or folder; says what was found out about it.
 
     A sound without a pitch of its own is taken at `pitch` (MIDI). Raises UserError.

@@ -133,14 +133,14 @@ def grid(
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
 
-    from nsynth_core.engine import ENGINES, load_engine
+    from nsynth_core.coder import CODERS, load_coder
     from nsynth_core.grid import GridSpec
     from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
 
-    check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
+    check_choice(engine, (*CODERS, nsynth.NAME), "engine")
     coder = nsynth.load(drawing, preset.corners) if drawing else None
-    runner = coder.harmonic if coder else load_engine(engine)
+    runner = coder.harmonic if coder else load_coder(engine)
     spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, knobs=preset.knobs)
     if coder:
         instruments = [nsynth.instrument(coder, corner, None, quiet) for corner in preset.corners]
@@ -242,13 +242,13 @@ def _laid_out(
     check_folder(folder, force)
     total = layouts.check(plan, layout)
 
-    from nsynth_core.engine import ENGINES, load_engine
+    from nsynth_core.coder import CODERS, load_coder
     from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
 
-    check_choice(engine, (*ENGINES, nsynth.NAME), "engine")
+    check_choice(engine, (*CODERS, nsynth.NAME), "engine")
     coder = nsynth.load(drawing, [*chain(*plan.matrix, *plan.choices)]) if drawing else None
-    runner = coder.harmonic if coder else load_engine(engine)
+    runner = coder.harmonic if coder else load_coder(engine)
     told = {**told, **(coder.facts if coder else {})}
     written: list[dict[str, object]] = []
     with progress(plan.name, quiet or coder is not None) as update:  # NSynth's own counts samples

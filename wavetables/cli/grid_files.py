@@ -17,7 +17,7 @@ from wavetables.cli.common import STEREO
 if TYPE_CHECKING:
     from nsynth_core.audio import Floats, Sound
     from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
+    from nsynth_core.coder import Coder
     from nsynth_core.grid import GridSpec
     from nsynth_core.wavenet.engine import NSynth
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def render(
     spec: GridSpec,
     instruments: Sequence[Instrument],
-    engine: Engine,
+    engine: Coder,
     folder: Path,
     told: Mapping[str, str],
     notes: bool,

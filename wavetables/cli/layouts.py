@@ -18,7 +18,7 @@ from wavetables.cli import nsynth
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
     from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
+    from nsynth_core.coder import Coder
     from nsynth_core.grid import GridPitch
     from nsynth_core.knobs import Knobs
     from nsynth_core.wavenet.engine import NSynth, Sources
@@ -91,7 +91,7 @@ def write(
     plan: Plan,
     layout: str,
     folder: Path,
-    engine: Engine,
+    engine: Coder,
     coder: NSynth | None,
     knobs: Knobs,
     quiet: bool,
@@ -144,7 +144,7 @@ class _Lattice(_Cells):
         self,
         plan: Plan,
         known: dict[str | Path, Instrument],
-        engine: Engine,
+        engine: Coder,
         knobs: Knobs,
         matrix: tuple[tuple[str | Path, ...], ...],
         rate: int,

@@ -197,8 +197,8 @@ def _write_linear_code(path: Path, learn: Corpus, seed: int) -> None:
 
 
 def _write_bank(folder: Path, seed: int, soundfonts: Path | None, quiet: bool) -> None:
-    from nsynth_core.harmonic.engine import HarmonicEngine
+    from nsynth_core.harmonic.engine import HarmonicCoder
     from presets import bank
 
     with progress("bank", quiet) as update:
-        bank.build(folder / "bank.npz", HarmonicEngine(folder), seed, soundfonts, update, force=True)
+        bank.build(folder / "bank.npz", HarmonicCoder(folder), seed, soundfonts, update, force=True)

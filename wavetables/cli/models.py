@@ -47,15 +47,15 @@ def installed() -> dict[str, Any]:
     """Engine → what there is of it."""
     from importlib import metadata
 
-    from nsynth_core.engine import ENGINES, load_engine
+    from nsynth_core.coder import CODERS, load_coder
 
-    harmonic = {"harmonic": f"weights {load_engine('harmonic').version}, the default"}
+    harmonic = {"harmonic": f"weights {load_coder('harmonic').version}, the default"}
     try:
         tensorflow = f"TensorFlow {metadata.version('tensorflow')}"
     except metadata.PackageNotFoundError:
         tensorflow = "TensorFlow of another name, or none"
     needs = f"{tensorflow}; needs --checkpoint: Magenta's wavenet-ckpt (.tar, folder or prefix)"
-    return harmonic | {name: WORDS[name] for name in ENGINES if name in WORDS} | {"nsynth": needs}
+    return harmonic | {name: WORDS[name] for name in CODERS if name in WORDS} | {"nsynth": needs}
 
 
 def checked(path: Path, averages: bool) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def pack(
     make-wavetable pack recordings/ -o "First Light" --author Me --licence CC0-1.0 --format serum,vital,wt
     """
     import presets.packs
-    from nsynth_core.engine import ENGINES
+    from nsynth_core.coder import CODERS
     from wavetables.packs import names, run
     from wavetables.packs.archive import write_zip
     from wavetables.packs.making import Failure as Failed
@@ -118,7 +118,7 @@ def pack(
         "level": level,
         "frames": frames,
         "pictures": pictures,
-        "engine": None if engine is None else check_choice(engine, (*ENGINES, nsynth.NAME), "engine"),
+        "engine": None if engine is None else check_choice(engine, (*CODERS, nsynth.NAME), "engine"),
     }
     given = {name: value for name, value in options.items() if value is not None}
     if source.is_dir():

@@ -15,7 +15,7 @@ from wavetables.cli.common import check_unused, version
 
 if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
+    from nsynth_core.coder import Coder
     from nsynth_core.wavenet.engine import NSynth
 
 LIBRARIES = ("numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
@@ -34,7 +34,7 @@ def command(arguments: Sequence[str]) -> str:
     return shlex.join(["make-wavetable", *kept])
 
 
-def engine_name(name: str, engine: Engine | NSynth) -> str:
+def engine_name(name: str, engine: Coder | NSynth) -> str:
     """The engine and the hash of its weights."""
     return f"{name} {engine.version}"
 

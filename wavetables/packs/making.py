@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.engine import Engine
+from nsynth_core.coder import Coder
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz
@@ -106,7 +106,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
 
 
 # --------------------------------------------------------------------------------------------------------------- tables
-def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Engine | None) -> Table:
+def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Coder | None) -> Table:
     """The item's table before it is levelled, from the cache where it is known."""
     source = item.source
     if isinstance(source, Recording):
@@ -146,11 +146,11 @@ def _write(path: Path, data: bytes) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
-def _picture(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
+def _picture(pack: Pack, item: Item, table: Table, engine: Coder | None) -> Any:
     return pictures.table_picture(table)
 
 
-def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Engine | None) -> Any:
+def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Coder | None) -> Any:
     """The recording beside the table played at its pitch; or the sounds that a sweep goes between, with their blend at
     the beginning, half way and at the end, as far as those are not one sound alone."""
     source = item.source

@@ -9,7 +9,7 @@ from typing import Literal
 
 from nsynth_core import cache
 from nsynth_core.blend import Instrument
-from nsynth_core.engine import Engine
+from nsynth_core.coder import Coder
 from nsynth_core.knobs import Knobs
 from nsynth_core.wavenet.options import Options
 from wavetables.formats import registry
@@ -32,7 +32,7 @@ class Corner:
     instruments only."""
 
     name: str
-    load: Callable[[Engine], Instrument] = field(repr=False, compare=False)
+    load: Callable[[Coder], Instrument] = field(repr=False, compare=False)
     files: tuple[Path, ...] = ()
     pitch: float | None = None
     licence: str = ""

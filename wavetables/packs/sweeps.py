@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nsynth_core import audio, blend, cache, embedding
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.engine import Engine, load_engine
+from nsynth_core.coder import Coder, load_coder
 from nsynth_core.errors import UserError
 from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.wavenet import embeddings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MIXES = 9  # of a sweep that NSynth decodes, a quarter of a second each; between them frames are crossfaded
 
 
-def frames(pack: Pack, source: Sweep, count: int, engine: Engine) -> tuple[Floats, dict[str, str]]:
+def frames(pack: Pack, source: Sweep, count: int, engine: Coder) -> tuple[Floats, dict[str, str]]:
     """The sweep's frames (count, 2048) before they are shaped, and what is told of them."""
     instruments = _instruments(source, engine)
     drawn: dict[str, str] = {}
@@ -57,7 +57,7 @@ def _drawn(
     return table_frames(notes, source.pitch, False, count), coder.facts
 
 
-def _instruments(source: Sweep, engine: Engine) -> list[blend.Instrument]:
+def _instruments(source: Sweep, engine: Coder) -> list[blend.Instrument]:
     return [_loaded(corner, engine.name, state(corner.files)) for corner in source.corners]
 
 
@@ -71,10 +71,10 @@ def state(files: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
 
 @lru_cache(maxsize=16)  # a worker meets the same corners table after table
 def _loaded(corner: Corner, engine: str, state: object) -> blend.Instrument:
-    return corner.load(load_engine(engine))
+    return corner.load(load_coder(engine))
 
 
-def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrument:
+def instrument(path: Path, pitch: float | None, engine: Coder) -> blend.Instrument:
     """The instrument in a sound file, its embedding from the cache where it is known; or in a folder of NAME_PITCH
     files; or NSynth's encodings. Raises UserError."""
     if embeddings.is_coded(path):
@@ -92,9 +92,9 @@ def instrument(path: Path, pitch: float | None, engine: Engine) -> blend.Instrum
     return blend.Instrument(path.stem, (found,), lambda _: code, moving=True, recording=lambda _: audio.read(path))
 
 
-def engine_of(pack: Pack) -> Engine:
+def engine_of(pack: Pack) -> Coder:
     """The engine that knows the pack's sounds: beside NSynth, which knows encodings, the harmonic one."""
-    return load_engine("harmonic" if pack.nsynth else pack.engine)
+    return load_coder("harmonic" if pack.nsynth else pack.engine)
 
 
 def engine_version(pack: Pack) -> str:
@@ -110,7 +110,7 @@ def walk(source: Sweep, places: NDArray[np.float64]) -> Floats:
     return np.stack([blend.corner_weights(float(x), float(y), len(source.corners), source.rule) for x, y in walk])
 
 
-def notes(pack: Pack, source: Sweep, weights: Floats, engine: Engine) -> Iterable[Sound]:
+def notes(pack: Pack, source: Sweep, weights: Floats, engine: Coder) -> Iterable[Sound]:
     """The sweep's notes with `weights` (n, corners), those of NSynth decoded together."""
     instruments = _instruments(source, engine)
     if pack.nsynth is None:

@@ -13,8 +13,8 @@ import numpy as np
 
 from nsynth_core import synthesis
 from nsynth_core.audio import Floats
+from nsynth_core.coder import Coder, load_coder
 from nsynth_core.embedding import Embedding
-from nsynth_core.engine import Engine, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.harmonic.runtime import load, weights_folder
 from nsynth_core.notes import midi_to_hz
@@ -53,7 +53,7 @@ __all__ = [
 TIMED = 12
 
 
-def speed(engine: Engine, notes: list[Note]) -> dict[str, float]:
+def speed(engine: Coder, notes: list[Note]) -> dict[str, float]:
     """Decode, embedding → 48 kHz stereo sound, as a multiple of real time: best of three a note, and all at once on two
     threads."""
     jobs: list[tuple[Embedding, Floats]] = []
@@ -91,7 +91,7 @@ def report(
 
     Rows whose sounds, synth or measure are not installed are empty, and named in "left_out".
     """
-    engine, pca = load_engine("harmonic"), load_pca()
+    engine, pca = load_coder("harmonic"), load_pca()
     left_out: list[str] = []
     progress("rendering the held-out instruments")
     notes = list(held_out(seed, soundfonts, limit))

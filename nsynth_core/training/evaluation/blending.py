@@ -10,8 +10,8 @@ import numpy as np
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
 from nsynth_core.blend import line_weights, path_features, steady_moment
+from nsynth_core.coder import load_coder
 from nsynth_core.embedding import at_frames
-from nsynth_core.engine import load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import Features, rows
 from nsynth_core.metrics import descriptors, level_dip, monotony, spectral_distance, step_ratio
@@ -41,7 +41,7 @@ def blends(notes: list[Note], seed: int) -> dict[str, Any]:
     out = {}
     weights = line_weights(np.linspace(0, 1, PATH))
     for name in COMPARED:
-        engine = load_engine(name)
+        engine = load_coder(name)
         scores: dict[str, list[float]] = {"monotone": [], "step": [], "step_even": [], "dip": []}
         for a, b in pairs:
             moments = [steady_moment(engine.encode(note.features)) for note in (a, b)]
@@ -103,7 +103,7 @@ def _between(patches: Iterator[Turns]) -> dict[str, Any]:
         middle = np.asarray([turns[0].frames / 2])
         halfway = [below_level(turn)[turn.frames // 2] for turn in turns[1:-1]]
         for name in COMPARED:
-            engine = load_engine(name)
+            engine = load_coder(name)
             moments = [at_frames(engine.encode(turn), middle) for turn in (turns[0], turns[-1])]
             blended = below_level(path_features(engine, moments, line_weights(SWEEP_MIXES), f0))
             count = min(blended.shape[1], *map(len, halfway))

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from nsynth_core import synthesis
 from nsynth_core.audio import Floats
+from nsynth_core.coder import Coder
 from nsynth_core.embedding import at_frames, at_pitch
-from nsynth_core.engine import Engine
 from nsynth_core.errors import UserError
 from nsynth_core.features import Features, hz_to_erb, rows
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FIRST_PARTIALS, FLOOR, envelope, envelope_hz, relative
@@ -63,7 +63,7 @@ def load_pca() -> Pca:
         return Pca(data["mean"].astype(np.float32), data["axes"].astype(np.float32))
 
 
-def _coded(notes: list[Note], engine: Engine, pca: Pca) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def _coded(notes: list[Note], engine: Coder, pca: Pca) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Log-spectral distance of the coded to the true partials, by the network and by PCA, and each frame's note."""
     network: list[Floats] = []
     linear: list[Floats] = []
@@ -79,7 +79,7 @@ def _coded(notes: list[Note], engine: Engine, pca: Pca) -> tuple[Floats, Floats,
     return np.concatenate(network), np.concatenate(linear), of
 
 
-def reconstruction(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any]:
+def reconstruction(notes: list[Note], engine: Coder, pca: Pca) -> dict[str, Any]:
     """Log-spectral distance of the coded to the true partials; mean over frames, by family too."""
     a, b, of = _coded(notes, engine, pca)
     kinds = np.asarray([note.source.family for note in notes])[of]
@@ -100,7 +100,7 @@ def reconstruction(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any
     }
 
 
-def out_of_domain(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any]:
+def out_of_domain(notes: list[Note], engine: Coder, pca: Pca) -> dict[str, Any]:
     """As reconstruction, of sounds of kinds the network was never trained on: each kind weighs the same."""
     if not notes:
         return {}
@@ -109,7 +109,7 @@ def out_of_domain(notes: list[Note], engine: Engine, pca: Pca) -> dict[str, Any]
     return means | {"ratio": means["network"] / means["pca"], "kinds": kinds, "notes": len(notes)}
 
 
-def other_octaves(notes: list[Note], engine: Engine) -> dict[str, Any]:
+def other_octaves(notes: list[Note], engine: Coder) -> dict[str, Any]:
     """The same note predicted 12 or 24 semitones away, against keeping partials by number, in Hz, or their mean."""
     found: dict[str, list[Floats]] = {"network": [], "network_bare": [], "number": [], "hertz": [], "mean": []}
     by_key = {(note.source.name, note.midi): note for note in notes}
@@ -144,7 +144,7 @@ def keep(partials: Floats, f0_from: Floats, f0_to: Floats, count: int) -> dict[s
 
 
 def perceptual(
-    notes: list[Note], engine: Engine, left_out: Callable[[str], None] = lambda line: None
+    notes: list[Note], engine: Coder, left_out: Callable[[str], None] = lambda line: None
 ) -> dict[str, float]:
     """Zimtohrli distance (Alakuijala et al. 2025) of rendered notes to the notes: without a network, as the engine
     renders them, and from the code alone (detail 0). Empty where the package is not installed."""

@@ -13,7 +13,7 @@ from nsynth_core import synthesis
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.blend import Instrument, blend_note
-from nsynth_core.engine import Engine
+from nsynth_core.coder import Coder
 from nsynth_core.features import Features, band_edges, rows
 from nsynth_core.metrics import RANGE_DB
 from nsynth_core.training.evaluation.sounds import RATE, Note, evenly
@@ -28,7 +28,7 @@ PARTS = ("partials", "noise", "balance", "correlation")
 Errors = dict[str, Floats]
 
 
-def ends(notes: list[Note], engine: Engine) -> dict[str, dict[str, float]]:
+def ends(notes: list[Note], engine: Coder) -> dict[str, dict[str, float]]:
     """Median errors of PARTS (dB, dB, dB, 0..2): {"plain": sound → features → sound without a network, "mix0", "mix1":
     the ends of blends with another note}. Of mono sounds there is no image to lose: those parts are missing."""
     ordered = sorted(notes, key=lambda note: note.midi)  # stable: neighbours are different instruments
@@ -48,7 +48,7 @@ def _medians(found: list[Errors]) -> dict[str, float]:
     return {part: float(np.median(values)) for part, values in whole.items() if len(values)}
 
 
-def _instrument(note: Note, engine: Engine) -> Instrument:
+def _instrument(note: Note, engine: Coder) -> Instrument:
     embedding = engine.encode(note.features)
     return Instrument(note.source.name, (float(note.midi),), lambda _: embedding, moving=True)
 
