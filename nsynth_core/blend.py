@@ -31,7 +31,7 @@ MOMENT_DB = -20.0
 AS_IT_IS = Knobs()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Instrument:
     """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
 

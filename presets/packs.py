@@ -14,14 +14,14 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 import presets
-from nsynth_core.coder import CODERS
+from nsynth_core.engine import ENGINES
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.knobs import Knobs
 from nsynth_core.wavenet.options import Options
 from presets.schema import Line, Preset, _corner, _knob, _Model, _one_line, _pitches, _toml, read
 from wavetables import SUFFIXES
 from wavetables.packs import names
-from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, NSYNTH, Corner, Item, Pack, Recording, Sweep
+from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, Corner, Item, Pack, Recording, Sweep
 from wavetables.packs.sweeps import instrument
 
 MOST = 20_000  # tables: beyond it is a typing error
@@ -133,7 +133,7 @@ class Recipe(_Model):
     )
     level: Literal["table", "frame", "kept"] = Field("table", description='"table", "frame" or "kept"')
     frames: int | None = Field(None, ge=1, le=256, description="at most so many frames a table, 1..256")
-    engine: str = Field("harmonic", description=f"one of {', '.join((*CODERS, NSYNTH))}")
+    engine: str = Field("harmonic", description=f"one of {', '.join(ENGINES)}")
     samples: bool = Field(False, description="true to add the notes of every sweep")
     previews: bool = Field(True, description="false to leave the previews out")
     pictures: Literal["none", "sheet", "all"] | None = Field(
@@ -151,7 +151,7 @@ class Recipe(_Model):
     @field_validator("engine")
     @classmethod
     def _built(cls, value: str) -> str:
-        if value not in (*CODERS, NSYNTH):
+        if value not in ENGINES:
             raise ValueError
         return value
 
@@ -228,7 +228,7 @@ def drawn(pack: Pack, options: Options) -> Pack:
     turned = [name for name, sweep in sweeps.items() if sweep.knobs != Knobs()]
     if turned:
         raise UsageError(f"{turned[0]}: turns a knob of the other engines; NSynth has none, take it out of the recipe")
-    return replace(pack, engine=NSYNTH, nsynth=options)
+    return replace(pack, nsynth=options)
 
 
 def default_pictures() -> Literal["none", "sheet"]:

@@ -9,14 +9,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nsynth_core import synthesis
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
+from nsynth_core.features import Features
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
@@ -108,10 +110,12 @@ def slice_each(notes: Iterable[Sound], pitch: float) -> Floats:
     return shaping.level_each(flat, np.tile(level, len(cycles))).reshape(cycles.shape)
 
 
-def table_frames(notes: Iterable[Sound], pitch: float, stereo: bool, count: int) -> Floats:
-    """Frames (count, 2048) that walk through `notes` at MIDI `pitch` in even steps, a cycle cut from each, or those of
-    left and right, (2, count, 2048)."""
-    heard = notes if stereo else [Sound(note.mid()[:, None], note.rate) for note in notes]
+def table_frames(walk: Features | Sequence[Sound], pitch: float, stereo: bool, count: int) -> Floats:
+    """Frames (count, 2048) of an engine's `walk` at MIDI `pitch`, or those of left and right, (2, count, 2048): of
+    features the cycles of each; of notes frames that walk through them in even steps, a cycle cut from each."""
+    if isinstance(walk, Features):
+        return synthesis.stereo_cycles(walk) if stereo else synthesis.cycles(walk)
+    heard = walk if stereo else [Sound(note.mid()[:, None], note.rate) for note in walk]
     frames = shaping.even_frames(slice_each(heard, pitch), count, midi_to_hz(pitch))
     mono: Floats = frames[0]
     return frames if stereo else mono

@@ -64,9 +64,11 @@ def is_coded(source: Path) -> bool:
     return bool(files(source)) and not sound_files(source)
 
 
-def load_instrument(source: Path, latent: int | None = None, pitch: float | None = None) -> Instrument:
-    """Encodings as a sound of NSynth's: a .npy, whose MIDI pitch is `pitch` or the one in its name
-    (flute_60_embeddings.npy), or a folder or pattern of such files. Each is read now.
+def load_instrument(
+    source: Path, latent: int | None = None, pitch: float | None = None, otherwise: float | None = None
+) -> Instrument:
+    """Encodings as a sound of NSynth's: a .npy, whose MIDI pitch is `pitch`, the one in its name
+    (flute_60_embeddings.npy) or `otherwise`; or a folder or pattern of such files. Each is read now.
 
     Raises UserError: as `read`, and for a name without a pitch.
     """
@@ -77,7 +79,8 @@ def load_instrument(source: Path, latent: int | None = None, pitch: float | None
         name = source.name.partition("_*")[0]
         said = f"{name}: {len(found)} encodings of NSynth's"
     else:
-        own = pitch if pitch is not None else pitch_in_name(source.stem)
+        pitches = (pitch, pitch_in_name(source.stem), otherwise)
+        own = next((each for each in pitches if each is not None), None)
         name = source.stem.removesuffix("_embeddings")
         if own is None:
             raise UserError(

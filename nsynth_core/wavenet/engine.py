@@ -1,4 +1,4 @@
-"""NSynth as an engine of blends. It codes sound, not features: what is blended are encodings of sounds.
+"""NSynth as an engine. It codes sound, not features: what is blended are encodings of sounds.
 
 NSynth cannot move a sound to another pitch. So a recording at the blend's own pitch goes in as it is, and every other
 sound (another key, a built-in instrument) is brought there by the harmonic engine first. Left and right are encoded and
@@ -8,13 +8,16 @@ decoded side by side with one noise, and every note draws the same noise: a note
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
+import tensorflow as tf
 
 from nsynth_core import cache, synthesis
 from nsynth_core.audio import Floats, Sound, resample
@@ -30,18 +33,19 @@ from nsynth_core.blend import (
 )
 from nsynth_core.coder import load_coder
 from nsynth_core.embedding import Embedding, at_frames
+from nsynth_core.engine import LAID, Blend, Row, Update, Watch, unwatched
 from nsynth_core.errors import UserError
 from nsynth_core.features import FRAME_RATE
 from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.wavenet import checkpoint, encoder, generator
-from nsynth_core.wavenet.encoder import Update
 from nsynth_core.wavenet.enhance import enhanced
 from nsynth_core.wavenet.network import HOP, RATE
 
 SAME_PITCH = 0.2  # semitones: a recording this near goes in as it is
 TABLE_SECONDS = 0.25  # of a note that only a frame is cut from
 SETTLE = 0.2  # of it, at its start, where the network has no past yet: no part of a frame
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ class NSynth:
         generator.batch_size(weights, precision=precision)  # said before anything else is done
         self.weights, self.seed, self.enhance, self.precision = weights, seed, enhance, precision
         self.version = weights.digest[:12]
-        self.harmonic = load_coder("harmonic")
+        self.latent: int | None = weights.latent
+        self.coder = load_coder("harmonic")
+        self.versions = {"tensorflow": str(tf.__version__)}
 
     @property
     def table_rate(self) -> int:
@@ -97,13 +103,46 @@ class NSynth:
             told["precision"] = self.precision
         return told | ({"enhance": "above 8 kHz by the harmonic engine"} if self.enhance else {})
 
+    def blend(
+        self,
+        rows: Iterable[Row],
+        seconds: float | None = None,
+        rate: int | None = None,
+        *,
+        mono: bool = False,
+        moment: float | None = None,
+        watch: Watch = unwatched,
+    ) -> Iterator[Blend]:
+        """As `Engine.blend`, all notes of all rows in as few batches as can be. Frames are cut from the notes; where
+        none are asked for, from moments."""
+        laid = lru_cache(LAID)(partial(self.sources, seconds=seconds if rate else None, mono=mono, watch=watch))
+        make = self.note if rate else partial(self.moment, seconds=moment or TABLE_SECONDS)
+        wanted = [[make(laid(row.instruments, row.pitch), mix) for mix in row.mixes] for row in rows]
+        notes = [*chain(*wanted)]
+        with watch("nsynth samples", self._needs(notes)) as update:
+            made = self.render(notes, rate or self.table_rate, update)
+            for row in wanted:
+                sounds = list(islice(made, len(row)))
+                if rate:
+                    yield Blend([partial(_known, sound) for sound in sounds], partial(_known, sounds))
+                else:
+                    yield Blend([], partial(_known, list(map(settled, sounds))))
+
+    def encoding(self, row: Row, seconds: float | None = None, watch: Watch = unwatched) -> Floats:
+        """The encoding (frames, latent) of a row's first note, of which nothing is decoded; mono, as Magenta's tools
+        encode."""
+        sources = self.sources(row.instruments, row.pitch, seconds, mono=True, watch=watch)
+        codes: Floats = self.note(sources, row.mixes[0]).codes[0]
+        return codes
+
     def sources(
         self,
         instruments: Sequence[Instrument],
         pitch: float | None = None,
         seconds: float | None = None,
-        progress: Update = lambda done, total, note: None,
+        *,
         mono: bool = False,
+        watch: Watch = unwatched,
     ) -> Sources:
         """The instruments, laid on one another as `blend.align` does, encoded. `pitch` MIDI: else the first
         recording's; `seconds`: else as long as it. What is there as `codes` only begins with the blend, which ends with
@@ -129,14 +168,15 @@ class NSynth:
             embedding = next(waiting)
             sound = _recorded(instrument, root, first.onset())
             if sound is None:
-                features = blended(self.harmonic, [embedding], np.ones(1, dtype=np.float32), f0)
+                features = blended(self.coder, [embedding], np.ones(1, dtype=np.float32), f0)
                 sound = within_full_scale(synthesis.render(features, RATE))
             pair = _stereo(Sound(sound.mid()[:, None], RATE) if mono else sound)
             channels += [partial(self._encoded, channel) for channel in _fitted(pair, frames * HOP).T]
         codes = []
-        for number, channel in enumerate(channels, 1):
-            codes.append(channel())
-            progress(number, len(channels), "encoding")
+        with watch("nsynth encodes", "") as progress:
+            for number, channel in enumerate(channels, 1):
+                codes.append(channel())
+                progress(number, len(channels), "encoding")
         stacked = np.stack(codes).reshape(len(instruments), 2, -1, self.weights.latent)
         return Sources(stacked, samples, tuple(embeddings), f0, steady_frame(first) / FRAME_RATE)
 
@@ -230,6 +270,13 @@ class NSynth:
         once = generator.batch_size(self.weights, len(streams), None, self.precision)
         return len(streams), once, generator.memory(self.weights, once, self.precision)
 
+    def _needs(self, notes: Sequence[Note]) -> str:
+        """What rendering them takes, to be said before."""
+        streams, once, size = self.memory(notes)
+        each = f"{len(notes)} note{'s' * (len(notes) != 1)} of {notes[0].samples / RATE:.3g} s"
+        many = f"{streams} stream{'s' * (streams != 1)}, {once} at once"
+        return f"nsynth {self.version}: {each}, {many}; {size / 1e9:.1f} GB more memory"
+
     def _batches(self, notes: Sequence[Note], streams: int) -> Iterator[list[Note]]:
         """The notes in batches of about evenly many streams, as many as are decoded together. Silence on one side, a
         mono source, two equal mixes: what has one name is one stream."""
@@ -277,7 +324,12 @@ class NSynth:
         return cache.remember(name, lambda: encoder.encode(self.weights, channel[None])[0], _save, _load)
 
     def _full(self, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, rate: int) -> Sound:
-        return synthesis.render(blended(self.harmonic, embeddings, weights, f0_hz), rate)
+        return synthesis.render(blended(self.coder, embeddings, weights, f0_hz), rate)
+
+
+def _known(made: Made) -> Made:
+    """What is there already, where something that makes it is wanted."""
+    return made
 
 
 def settled(note: Sound) -> Sound:

@@ -16,9 +16,10 @@ from nsynth_core.audio import Sound
 from nsynth_core.blend import Instrument, blend_note, embed, line_weights, path_features, steady_frame
 from nsynth_core.coder import load_coder
 from nsynth_core.embedding import at_frames
+from nsynth_core.engine import FeatureEngine
 from nsynth_core.errors import UserError
 from nsynth_core.features import Features, rows
-from nsynth_core.grid import GridSpec, render
+from nsynth_core.grid import GridSpec
 from nsynth_core.metrics import level_dip, step_ratio
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, follow, track
@@ -180,13 +181,18 @@ def test_pitch_of_the_grid():
     preset = presets.load("grid5")
     cents, naive = [], []
     spec = GridSpec(preset.mixes, tuple(preset.pitches)[::3], 2.0, RATE)
-    for at in render(spec, grid_corners(), ENGINE):
-        for x, y in ((0.0, 0.0), (1.0, 0.0), (0.25, 0.75), (0.5, 0.5), (1.0, 1.0)):
-            hz = midi_to_hz(at.pitch)
-            samples = at.note(x, y).samples.sum(1).astype(np.float64)[4800:]
+    rows = list(spec.rows(grid_corners()))
+    made = FeatureEngine(ENGINE).blend([row for _, _, row in rows], spec.seconds, spec.rate)
+    for (pitch, y, _), blend in zip(rows, made, strict=True):
+        for x, note in zip(spec.places(4), blend.notes, strict=True):
+            if (x, y) not in ((0.0, 0.0), (1.0, 0.0), (0.25, 0.75), (0.5, 0.5), (1.0, 1.0)):
+                continue
+            hz = midi_to_hz(pitch)
+            samples = note().samples.sum(1).astype(np.float64)[4800:]
             cents.append(1200 * np.log2(heard_pitch(samples, hz) / hz))
             naive.append(1200 * np.log2(RATE / round(RATE / hz) / hz))
     off = np.abs(cents)
+    assert len(cents) == 5 * len(spec.pitches)
     print(f"\npitch: median {np.median(off):.3f}, worst {off.max():.3f} cents", end="")
     print(f"; cycles of whole samples would be off by up to {np.max(np.abs(naive)):.1f}")
     assert np.median(off) <= 1
@@ -280,13 +286,16 @@ def test_blends_of_the_grid_keep_their_level_and_walk_evenly(pitch):
 
 def test_tables_of_the_grid_are_playable():
     spec = GridSpec(5, (24.0, 48.0, 84.0), 1.0)
-    for at in render(spec, grid_corners(), ENGINE):
-        for y in (0.0, 0.5, 1.0):
-            frames = shape(at.table(y))
-            assert frames.shape == (64, 2048)
-            assert np.abs(frames).max() <= 1.0
-            assert np.abs(frames.mean(1, dtype=np.float64)).max() < 1e-5
-            assert seam(frames).max() <= 1.0
-            if has_fundamental(frames).all():
-                turn = np.unwrap(np.angle(np.fft.rfft(frames)[:, 1]))
-                assert np.abs(turn - turn[0]).max() < 1e-3
+    rows = list(spec.rows(grid_corners()))
+    made = FeatureEngine(ENGINE).blend([row for _, _, row in rows], spec.seconds)
+    for (_, y, _), blend in zip(rows, made, strict=True):
+        if y not in (0.0, 0.5, 1.0):
+            continue
+        frames = shape(synthesis.cycles(blend.walk()))
+        assert frames.shape == (64, 2048)
+        assert np.abs(frames).max() <= 1.0
+        assert np.abs(frames.mean(1, dtype=np.float64)).max() < 1e-5
+        assert seam(frames).max() <= 1.0
+        if has_fundamental(frames).all():
+            turn = np.unwrap(np.angle(np.fft.rfft(frames)[:, 1]))
+            assert np.abs(turn - turn[0]).max() < 1e-3

@@ -95,7 +95,7 @@ def test_stereo_is_the_mean_and_all_is_finite(plain, name):
         assert np.isfinite(getattr(out, field.name)).all()
 
 
-def test_engines_by_name():
+def test_coders_by_name():
     assert {*METHODS, "harmonic"} == set(CODERS)
     assert load_coder("crossfade") is load_coder("crossfade")
     assert isinstance(load_coder("transport"), ClassicalCoder)

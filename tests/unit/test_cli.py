@@ -490,6 +490,11 @@ def test_progress_is_log_lines_without_a_terminal(
         update(1, 3, "")
     assert "grid" in terminal.getvalue()
     assert "/3" in terminal.getvalue()
+    with progress("files", False) as outer, progress("samples", False, "what it takes") as inner:
+        inner(1, 3, "")
+        outer(1, 5, "")
+    for word in ("files", "samples", "/5", "what it takes"):
+        assert word in terminal.getvalue()
 
 
 def test_check_folder(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 import soundfile
 
 import presets
-from nsynth_core.coder import load_coder
-from nsynth_core.grid import GridSpec, render
+from nsynth_core.engine import Row, load_engine
 from wavetables.cli import layouts, main
 from wavetables.formats import nsynth_grid
 
@@ -25,11 +24,12 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def alone():
     """alone(name, pitch, seconds): a built-in instrument by itself at 16 kHz."""
-    engine = load_coder("harmonic")
+    engine = load_engine("harmonic")
 
     def note(name: str, pitch: float, seconds: float):
-        both = [presets.load_instrument(name, engine)] * 2
-        return next(render(GridSpec(2, (pitch,), seconds, 16_000), both, engine)).note(0.0, 0.0)
+        both = (presets.load_instrument(name, engine.coder),) * 2
+        (made,) = engine.blend([Row(both, pitch, np.float32([[1, 0]]))], seconds, 16_000)
+        return made.notes[0]()
 
     return note
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from nsynth_core import audio, cache
 from nsynth_core.audio import Sound, resample
 from nsynth_core.blend import Instrument, load_instrument
 from nsynth_core.coder import load_coder
+from nsynth_core.engine import Row
 from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
@@ -202,6 +205,36 @@ def test_a_moment_lies_within_the_note(weights, pair):
         assert all(row.tobytes() in rows for row in note.codes[0])
 
 
+def test_rows_are_one_batch_and_tables_are_cut_from_their_notes(weights, pair, drawn):
+    runner, told = NSynth(weights), []
+
+    @contextmanager
+    def watch(what: str, said: str) -> Iterator[Callable[[int, int, str], None]]:
+        told.append((what, said))
+        yield lambda done, total, note: told.append((done, total))
+
+    mixes = np.float32([[1, 0], [0.5, 0.5], [0, 1]])
+    rows = [Row(tuple(pair), pitch, mixes) for pitch in (48.0, 60.0)]
+    made = list(runner.blend(rows, 0.2, 48_000, watch=watch))
+    ((encodings, *_),) = drawn
+    assert len(encodings) == 11  # left and right of three mixes at two pitches, and the first recording is mono
+    begun = {what: said for what, said in told if isinstance(what, str)}
+    assert list(begun) == ["nsynth encodes", "nsynth samples"]
+    assert "6 notes of 0.2 s, 11 streams, 11 at once" in begun["nsynth samples"]
+    assert told[-1] == (11 * 3200, 11 * 3200)
+    for row, blend in zip(rows, made, strict=True):
+        sources = runner.sources(row.instruments, row.pitch, 0.2)
+        alone = runner.render([runner.note(sources, mix) for mix in mixes], 48_000)
+        for note, walked, expected in zip(blend.notes, blend.walk(), alone, strict=True):
+            np.testing.assert_array_equal(note().samples, expected.samples)
+            np.testing.assert_array_equal(walked.samples, expected.samples)
+    # without notes, from moments, of whose start the network knows no past
+    (short,) = runner.blend(rows[:1], 5.0, moment=0.1)
+    assert not short.notes
+    assert {(each.rate, len(each.samples)) for each in short.walk()} == {(16_000, 1280)}
+    assert len(runner.encoding(rows[0], 0.2)) == 7
+
+
 def test_a_morph_walks_from_code_to_code(weights, pair):
     runner = NSynth(weights)
     sources = runner.sources(pair, seconds=0.3)
@@ -371,6 +404,7 @@ def test_grid_on_the_command_line(folder, drawn, tmp_path, capsys):
         "flute-choir-row0-M_48.wav",
         "flute-choir-row0-S_48.wav",
     ]
+    assert not (tmp_path / "t" / "notes").exists()
     assert drawn[2][0].shape[1] == 8
 
 
@@ -554,7 +588,7 @@ def test_a_pack_of_nsynth_s(folder, drawn, tmp_path, capsys):
     assert "made from another recipe" in capsys.readouterr().err
 
 
-def test_a_pack_s_rainbowgrams_are_of_what_nsynth_decodes(folder, drawn, tmp_path, monkeypatch):
+def test_a_pack_s_rainbowgrams_are_of_what_nsynth_decodes(folder, drawn, tmp_path, monkeypatch, capsys):
     shown = []
     blank = pictures.table_picture(Table(np.ones((1, 2048), np.float32), ""))
     monkeypatch.setattr(pictures, "rainbowgrams", lambda panels, columns: shown.extend(panels) or blank)
@@ -564,7 +598,10 @@ def test_a_pack_s_rainbowgrams_are_of_what_nsynth_decodes(folder, drawn, tmp_pat
         '[[sweep]]\nsounds = ["flute", "choir"]\n',
         encoding="utf-8",
     )
-    assert main(["pack", str(recipe), "-o", str(tmp_path / "pack"), "--checkpoint", str(folder), "-q"]) == 0
+    assert main(["pack", str(recipe), "-o", str(tmp_path / "pack"), "--checkpoint", str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert "9 notes of 0.25 s, 9 streams, 9 at once" in said
+    assert "nsynth samples: 36000/36000" in said  # how far it is within a sweep
     assert [len(call[0]) for call in drawn] == [9, 10]  # mono moments, then notes, in whose batch the sounds were
     assert [title for title, _ in shown] == ["Flute", "blend, half way", "Choir"]
     for at, (_, note) in zip((0, 50, 100), shown, strict=True):

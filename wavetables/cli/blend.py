@@ -46,6 +46,7 @@ from wavetables.cli.common import (
     say,
     sound_name,
     version,
+    watch,
 )
 
 SQUARES = (2, *(n * n for n in range(2, 9)))  # how many sounds
@@ -166,7 +167,7 @@ def blend(
 
     from nsynth_core import audio
     from nsynth_core import blend as blending
-    from nsynth_core.coder import CODERS, load_coder
+    from nsynth_core.engine import ENGINES, Row, load_engine
     from nsynth_core.files import check_free
     from nsynth_core.notes import note_name
     from wavetables.cli import recipe
@@ -177,55 +178,44 @@ def blend(
     for each in targets:
         check_no_source(each, map(Path, sounds))
         check_free(each, force)
-    check_choice(engine, (*CODERS, nsynth.NAME), "engine")
-    coder = nsynth.load(drawing, sounds) if drawing else None
-    runner = coder.harmonic if coder else load_coder(engine)
-    if coder:
-        instruments = [nsynth.instrument(coder, sound, midi, quiet) for sound in sounds]
-    else:
-        instruments = [load_instrument(sound, runner, midi, quiet) for sound in sounds]
+    check_choice(engine, ENGINES, "engine")
+    runner = load_engine(engine, knobs, drawing)
+    instruments = tuple(load_instrument(sound, runner, midi, quiet) for sound in sounds)
     lead = blending.leading(instruments)
     recording = instruments[lead].moving
     if dry is not None and not recording:
         raise UsageError("--dry layers a recording, and all sounds are instruments; leave it out")
     root = blending.root_pitch(instruments, midi)
     path = np.stack([blending.corner_weights(x, y, len(sounds), rule) for x, y in points])
+    asked = Row(instruments, midi, path[None] if morph else path, path)
     told = {
         **recipe.credits(author, licence, provenance, sounds),
         "sounds": " ".join(map(sound_name, sounds)),
         "mix": "alone" if len(sounds) == 1 else position or ("0.5" if len(points) == 1 else "0:1"),
         "pitch": f"{note_name(root)}, the first recording's" if midi is None and recording else note_name(root),
-        "engine": recipe.engine_name(engine, coder or runner),
-        **(coder.facts if coder else {}),
+        "engine": recipe.engine_name(runner),
+        **runner.facts,
     }
     facts: dict[str, object] = {"kind": "encoding" if as_codes else "table" if as_table else "note", **told}
-    if coder and as_codes:
+    if drawing and as_codes:
         from nsynth_core.wavenet import embeddings
 
-        codes = nsynth.encoding(coder, instruments, path if morph else path[0], midi, duration, quiet)
+        codes = drawing.load().encoding(asked, duration, watch(quiet))
         embeddings.write(target, codes, force)
         facts |= {"frames": len(codes)}
     elif as_table:
-        if coder:
-            cycles = nsynth.table(coder, instruments, path, midi, duration, len(pair) == 2, quiet)
-        else:
-            cycles = blending.blend_frames(
-                runner, instruments, path, pitch=midi, knobs=knobs, even=True, stereo=len(pair) == 2
-            )
+        from wavetables.slicing import table_frames
+
+        (made,) = runner.blend([asked], moment=duration, watch=watch(quiet))
+        cycles = table_frames(made.walk(), root, len(pair) == 2, len(path))
         origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
         shaped = [shape(cycles)] if len(pair) == 1 else shape_pair(mid_side(cycles) if stereo == "ms" else cycles)
         for each, channel in zip(targets, shaped, strict=True):
             registry.write(each, Table(channel, each.stem, root, origin if provenance else {}), force)
         facts |= {"frames": len(points), "root_pitch": root}
     else:
-        walk, hz = path if morph else path[0], rate or 48_000
-        if coder:
-            drawn = nsynth.note(coder, instruments, walk, midi, duration, hz, quiet)
-            note = blending.finished(drawn, instruments, duration, dry or 0.0)
-        else:
-            note = blending.blend_note(
-                runner, instruments, walk, pitch=midi, seconds=duration, rate=hz, knobs=knobs, dry=dry or 0.0
-            )
+        (made,) = runner.blend([asked], duration, rate or 48_000, watch=watch(quiet))
+        note = blending.finished(made.notes[0](), instruments, duration, dry or 0.0)
         audio.write(target, note, force)
         facts |= {"seconds": round(note.seconds, 3), "rate": note.rate, "channels": note.channels}
     if as_json:

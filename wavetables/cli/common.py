@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,8 +18,10 @@ import typer
 from nsynth_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from nsynth_core.blend import Instrument
-    from nsynth_core.coder import Coder
+    from nsynth_core.engine import Engine, Watch
 
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages; errors are still shown.")]
@@ -81,6 +85,7 @@ WEIGHTS = ("bilinear", "nsynth")
 STEREO = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the names of a pair's files end in
 NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
+MAX_GATHERED = 64  # jobs that wait in memory
 CUT_SHORT = r"^(data|SSND) : .*should be|lacks an end-of-stream|ended unexpectedly"  # in libsndfile's words
 # what follows the samples is no chunk, but more of them
 DECLARES_LESS = r"^(data|SSND) : [^(]*$(?s:.*)^\*\*\* Chunk size \d+ > file length"
@@ -138,8 +143,9 @@ def check_unused(options: Mapping[str, object], why: str) -> None:
         raise UsageError(f"{given[0]}: {why}; leave it out")
 
 
-def load_instrument(spec: str | Path, engine: Coder, pitch: float | None = None, quiet: bool = False) -> Instrument:
-    """The built-in instrument of that name, else the one in a sound file or folder; says what was found out about it.
+def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None, quiet: bool = False) -> Instrument:
+    """The built-in instrument of that name, else the one in a sound file or folder, or in encodings that the engine
+    takes for sounds; says what was found out about it.
 
     A sound without a pitch of its own is taken at `pitch` (MIDI). Raises UserError.
     """
@@ -147,36 +153,31 @@ def load_instrument(spec: str | Path, engine: Coder, pitch: float | None = None,
     from nsynth_core import blend
     from nsynth_core.notes import note_name
     from nsynth_core.pitch import Unpitched
+    from nsynth_core.wavenet import embeddings
 
     found = presets.corner(spec) if isinstance(spec, str) else spec
     if isinstance(found, str):
-        return presets.load_instrument(found, engine)
+        return presets.load_instrument(found, engine.coder)
     path, given = presets.given_pitch(found)
-    if is_coded(path):
+    coded = embeddings.is_coded(path)
+    if coded and engine.latent is None:
         raise UserError(f"{path}: holds encodings of NSynth; --engine nsynth decodes them, the others need the sound")
     try:
-        instrument = blend.load_instrument(path, engine, given)
+        if coded:
+            instrument = embeddings.load_instrument(path, engine.latent, given, pitch)
+        else:
+            instrument = blend.load_instrument(path, engine.coder, given)
     except Unpitched as error:
         if pitch is None:
             why = str(error).partition(";")[0]
             example = f"{path}@{note_name(error.guess if error.guess is not None else blend.DEFAULT_PITCH)}"
             raise UserError(f"{why}; give its pitch behind its name, e.g. {example}") from error
-        instrument = blend.load_instrument(path, engine, pitch)
+        instrument = blend.load_instrument(path, engine.coder, pitch)
     for line in instrument.said:
         say(line, quiet)
-    if remark := length_remark(path):
+    if not coded and (remark := length_remark(path)):
         say(f"{path}: {remark}", quiet)
     return instrument
-
-
-def is_coded(spec: str | Path) -> bool:
-    """True for encodings of NSynth: a file of them, perhaps with its pitch, or a folder of such files."""
-    import presets
-    from nsynth_core.wavenet import embeddings
-
-    if isinstance(spec, str) and spec in {entry.name for entry in presets.instruments()}:
-        return False  # as everywhere, a folder of that name is given as ./name
-    return embeddings.is_coded(presets.given_pitch(Path(spec))[0])
 
 
 def is_cut_short(path: Path) -> bool:
@@ -269,12 +270,38 @@ def run_batch(items: list[Item], work: Callable[[Item], None], label: str, quiet
     return 0 if not failed else 3 if failed < len(items) else 1
 
 
+def gathered(jobs: Iterator[Callable[[], Item]]) -> Iterator[Item]:
+    """The results of `jobs` in order, a few made at once; jobs are fetched one by one, so that few wait in memory."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = [pool.submit(job) for job in islice(jobs, MAX_GATHERED)]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(job) for job in islice(jobs, 1)]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def watch(quiet: bool) -> Watch:
+    """`progress`, as engines show it."""
+    return lambda what, said: progress(what, quiet, said)
+
+
+_bars: list[Progress] = []  # on the terminal: one, whatever is in progress within what
+
+
 @contextmanager
-def progress(label: str, quiet: bool) -> Iterator[Update]:
-    """Give update(done, total, note): a bar with rate and time left on a terminal, else log lines."""
+def progress(label: str, quiet: bool, told: str = "") -> Iterator[Update]:
+    """Give update(done, total, note): a bar with rate and time left on a terminal, else log lines; `told` is said
+    first."""
     if quiet:
         yield lambda done, total, note: None
         return
+    if told:
+        say(told)
     if not sys.stderr.isatty():
         yield _log(label)
         return
@@ -283,9 +310,16 @@ def progress(label: str, quiet: bool) -> Iterator[Update]:
 
     rate = TextColumn("{task.fields[rate]} {task.fields[note]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), rate)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with ExitStack() as opened:
+        within = bool(_bars)
+        if not within:
+            bars = Progress(*columns, console=Console(stderr=True), transient=True)
+            _bars.append(opened.enter_context(bars))
+            opened.callback(_bars.clear)
+        bar, pace = _bars[0], _Pace()
         task = bar.add_task(label, total=None, rate="", note="")
-        pace = _Pace()
+        if within:
+            opened.callback(bar.remove_task, task)
 
         def show(done: int, total: int, note: str) -> None:
             bar.update(task, completed=done, total=total, rate=f"{pace.of(done):.1f}/s", note=note)

@@ -120,7 +120,7 @@ def grid(
         check_unused({"--stereo": stereo}, "a layout has no tables")
         of_16_khz = layout != "sfz" and enhance
         check_unused({"--enhance": of_16_khz}, f"--layout {layout} is at 16 kHz, which holds nothing above 8 kHz")
-        plan, knobs = _plan(what, pitches, duration, changes, drawing is not None)
+        plan, knobs = _plan(what, pitches, duration, changes, engine)
         from wavetables.cli import recipe
 
         told = recipe.credits(author, licence, provenance, [*chain(*plan.matrix, *plan.choices)])
@@ -128,24 +128,18 @@ def grid(
         _laid_out(told, plan, layout, output, engine, drawing, knobs, provenance, force, quiet, as_json)
         return
     preset = _narrowed(_preset(what), pitches, duration, changes)
-    if engine == nsynth.NAME:
-        nsynth.check_preset(preset)
+    nsynth.check_preset(preset, engine)
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
 
-    from nsynth_core.coder import CODERS, load_coder
+    from nsynth_core.engine import ENGINES, load_engine
     from nsynth_core.grid import GridSpec
-    from nsynth_core.synthesis import NOISE_SEED
     from wavetables.cli import recipe
 
-    check_choice(engine, (*CODERS, nsynth.NAME), "engine")
-    coder = nsynth.load(drawing, preset.corners) if drawing else None
-    runner = coder.harmonic if coder else load_coder(engine)
-    spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights, knobs=preset.knobs)
-    if coder:
-        instruments = [nsynth.instrument(coder, corner, None, quiet) for corner in preset.corners]
-    else:
-        instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
+    check_choice(engine, ENGINES, "engine")
+    runner = load_engine(engine, preset.knobs, drawing)
+    spec = GridSpec(preset.mixes, preset.pitches, preset.seconds, preset.rate, preset.weights)
+    instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
     name, total = (
         _name(what),
         (preset.notes if notes else 0) + (preset.tables * len(STEREO[preset.stereo]) if tables else 0),
@@ -155,27 +149,25 @@ def grid(
         "command": recipe.command(context.obj),
         "preset": name,
         "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
-        "engine": recipe.engine_name(engine, coder or runner),
-        **(coder.facts if coder else {}),
+        "engine": recipe.engine_name(runner),
+        **runner.facts,
         **recipe.credits(author, licence, provenance, preset.corners),
     }
     written: list[dict[str, object]] = []
-    pair = tables and preset.stereo
-    if coder:
-        moment = duration if not notes else None
-        made = grid_files.drawn(spec, instruments, coder, folder, told, notes, pair, provenance, force, moment, quiet)
-    else:
-        made = grid_files.render(spec, instruments, runner, folder, told, notes, pair, provenance, force)
-    with progress(name, quiet or coder is not None) as update:  # NSynth's own counts samples
-        for fact in made:
+    pair, moment = tables and preset.stereo, None if notes else duration
+    with progress(name, quiet) as update:
+        for fact in grid_files.render(
+            spec, instruments, runner, folder, told, notes, pair, provenance, force, moment, quiet
+        ):
             written.append(fact)
             update(len(written), total, "")
+    written.sort(key=lambda fact: (preset.pitches.index(fact["pitch"]), fact["kind"]))
     manifest = {
         **told,
-        "versions": recipe.versions() | (nsynth.versions() if coder else {}),
+        "versions": {**recipe.versions(), **runner.versions},
         "recipe": {**preset.model_dump(mode="json"), "corners": list(map(str, preset.corners))},
         "options": {"frames": spec.frames, "notes": notes, "tables": tables},
-        "seed": coder.seed if coder else NOISE_SEED,
+        "seed": runner.seed,
         "sources": list(map(recipe.source, preset.corners, instruments)),
         "files": written,
     }
@@ -203,12 +195,11 @@ def _is_settings(what: list[str]) -> bool:
 
 
 def _plan(
-    what: list[str], pitches: str | None, duration: float | None, changes: Mapping[str, object], drawn: bool
+    what: list[str], pitches: str | None, duration: float | None, changes: Mapping[str, object], engine: str
 ) -> tuple[layouts.Plan, Knobs]:
-    """What is to be laid out, a preset, sounds, or NSynth's own settings.json, and the knobs; `drawn` by NSynth."""
+    """What is to be laid out, a preset, sounds, or NSynth's own settings.json, and the knobs of the engine."""
     preset = _narrowed(_preset(what), pitches, duration, changes)
-    if drawn:
-        nsynth.check_preset(preset)
+    nsynth.check_preset(preset, engine)
     if len(preset.corners) > 4 and preset.knobs.envelope is not None:
         raise UsageError("--envelope: a layout's cells have four sounds each; leave it out")
     choices: tuple[tuple[str | Path, ...], ...] = ()
@@ -242,31 +233,29 @@ def _laid_out(
     check_folder(folder, force)
     total = layouts.check(plan, layout)
 
-    from nsynth_core.coder import CODERS, load_coder
-    from nsynth_core.synthesis import NOISE_SEED
+    from nsynth_core.engine import ENGINES, load_engine
     from wavetables.cli import recipe
 
-    check_choice(engine, (*CODERS, nsynth.NAME), "engine")
-    coder = nsynth.load(drawing, [*chain(*plan.matrix, *plan.choices)]) if drawing else None
-    runner = coder.harmonic if coder else load_coder(engine)
-    told = {**told, **(coder.facts if coder else {})}
+    check_choice(engine, ENGINES, "engine")
+    runner = load_engine(engine, knobs, drawing)
+    told = {**told, **runner.facts}
     written: list[dict[str, object]] = []
-    with progress(plan.name, quiet or coder is not None) as update:  # NSynth's own counts samples
-        named = {**told, "engine": recipe.engine_name(engine, coder or runner)} if provenance else {}
-        for path in layouts.write(plan, layout, folder, runner, coder, knobs, quiet, named):
+    with progress(plan.name, quiet) as update:
+        named = {**told, "engine": recipe.engine_name(runner)} if provenance else {}
+        for path in layouts.write(plan, layout, folder, runner, quiet, named):
             written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
             update(min(len(written), total), total, "")
     manifest = {
         **told,
         "layout": layout,
-        "engine": recipe.engine_name(engine, coder or runner),
-        "versions": recipe.versions() | (nsynth.versions() if coder else {}),
+        "engine": recipe.engine_name(runner),
+        "versions": {**recipe.versions(), **runner.versions},
         "sounds": [[str(spec) for spec in row] for row in plan.matrix],
         "pitches": plan.pitches,
         "points": plan.side,
         "weights": plan.weights,
         "knobs": asdict(knobs),
-        "seed": coder.seed if coder else NOISE_SEED,
+        "seed": runner.seed,
         "files": written,
     }
     _conclude(folder, manifest, len(written), force, quiet, as_json)

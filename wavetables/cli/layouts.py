@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli import nsynth
+from wavetables.cli.common import gathered, load_instrument, watch
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
     from nsynth_core.blend import Instrument
-    from nsynth_core.coder import Coder
-    from nsynth_core.grid import GridPitch
-    from nsynth_core.knobs import Knobs
-    from nsynth_core.wavenet.engine import NSynth, Sources
+    from nsynth_core.engine import Blend, Engine, Row
     from presets.schema import Preset
+
+    Notes = Callable[..., Iterator[Callable[[], Sound]]]  # of a matrix, points, rate and seconds
 
 LAYOUTS = ("folder", "m4l", "nsynth-super", "sfz")
 MAX_NOTES = 20_000
-MAX_GATHERED = 64  # cells and results that wait in memory
-Result = TypeVar("Result")
 Point = tuple[int, int, float]  # (ix, iy, pitch), iy from the top down
 
 
@@ -88,189 +84,100 @@ def check(plan: Plan, layout: str) -> int:
 
 
 def write(
-    plan: Plan,
-    layout: str,
-    folder: Path,
-    engine: Coder,
-    coder: NSynth | None,
-    knobs: Knobs,
-    quiet: bool,
-    provenance: Mapping[str, str],
+    plan: Plan, layout: str, folder: Path, engine: Engine, quiet: bool, provenance: Mapping[str, str]
 ) -> Iterator[Path]:
-    """Render the plan by `engine`, or by `coder`, and write it in the layout; yields every sound file as it is there.
-    Files that can say where they come from (SFZ) say `provenance`."""
-    from wavetables.cli.common import load_instrument
-
+    """Render the plan and write it in the layout; yields every sound file as it is there. Files that can say where they
+    come from (SFZ) say `provenance`."""
     writers: dict[str, Callable[..., Iterator[Path]]]
     writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": partial(_sfz, provenance=provenance)}
-    known: dict[str | Path, Instrument] = {}
-    for spec in itertools.chain(*plan.matrix, *plan.choices):
-        if spec not in known and coder:
-            known[spec] = nsynth.instrument(coder, spec, None, quiet)
-        elif spec not in known:
-            known[spec] = load_instrument(spec, engine, quiet=quiet)
-    mono = layout != "sfz"  # the others are NSynth's own
-    lattice = (
-        partial(_Drawn, plan, known, coder, mono, quiet) if coder else partial(_Lattice, plan, known, engine, knobs)
-    )
-    yield from writers[layout](plan, folder, lattice)
+    specs = dict.fromkeys(itertools.chain(*plan.matrix, *plan.choices))
+    known = {spec: load_instrument(spec, engine, quiet=quiet) for spec in specs}
+    # the others than SFZ are NSynth's own, and mono
+    play = partial(engine.blend, mono=layout != "sfz", watch=watch(quiet))
+    yield from writers[layout](plan, folder, partial(_notes, plan, known, play))
 
 
-class _Cells:
-    """A plan's sounds, every cell between four neighbours a grid of its own."""
+def _notes(
+    plan: Plan,
+    known: Mapping[str | Path, Instrument],
+    play: Callable[..., Iterator[Blend]],
+    matrix: tuple[tuple[str | Path, ...], ...],
+    points: Iterable[Point],
+    rate: int,
+    seconds: float,
+) -> Iterator[Callable[[], Sound]]:
+    """What gives the note at each of the points by `play`, an engine's blend; it may be called in any thread."""
+    from nsynth_core.blend import within_full_scale
 
-    def __init__(
-        self, plan: Plan, known: dict[str | Path, Instrument], matrix: tuple[tuple[str | Path, ...], ...]
-    ) -> None:
-        self._plan = plan
-        self._matrix = [[known[spec] for spec in row] for row in matrix]
-
-    def at(self, ix: int, iy: int) -> tuple[tuple[int, int], float, float]:
-        """The cell (u, v) of a point, iy from the top down, and where in it the point lies."""
-        from wavetables.formats.nsynth_grid import cell
-
-        (u, x), (v, y) = (cell(index, self._plan.resolution, len(self._matrix)) for index in (ix, iy))
-        return (u, v), x, y
-
-    def corners(self, u: int, v: int) -> list[Instrument]:
-        columns = self._matrix[u], self._matrix[u + 1]
-        return [columns[0][v], columns[1][v], columns[0][v + 1], columns[1][v + 1]]
+    sounds = [[known[spec] for spec in row] for row in matrix]
+    for made in play(_rows(plan, sounds, points), seconds, rate):
+        for note in made.notes:
+            yield lambda note=note: within_full_scale(note())  # type: ignore[misc]
 
 
-class _Lattice(_Cells):
-    """The notes of a plan by an engine of features."""
+def _rows(plan: Plan, sounds: Sequence[Sequence[Instrument]], points: Iterable[Point]) -> Iterator[Row]:
+    """The points as far as they follow one another in one cell, between four neighbours, at one pitch."""
+    from nsynth_core.blend import corner_weights
+    from nsynth_core.engine import Row
+    from wavetables.formats.nsynth_grid import cell
 
-    def __init__(
-        self,
-        plan: Plan,
-        known: dict[str | Path, Instrument],
-        engine: Coder,
-        knobs: Knobs,
-        matrix: tuple[tuple[str | Path, ...], ...],
-        rate: int,
-        seconds: float,
-    ) -> None:
-        super().__init__(plan, known, matrix)
-        self._engine = engine
-        self._options = (seconds, rate, plan.weights, 64, knobs)
-        self._grids: dict[tuple[int, int, float], GridPitch] = {}
+    def placed(point: Point) -> tuple[tuple[int, int, float], tuple[float, float]]:
+        (u, x), (v, y) = (cell(index, plan.resolution, len(sounds)) for index in point[:2])
+        return (u, v, point[2]), (x, y)
 
-    def notes(self, points: Iterable[Point]) -> Iterator[Callable[[], Sound]]:
-        """What renders the note at each of the points; it may be called in any thread."""
-        from nsynth_core.grid import GridSpec, render
-
-        for ix, iy, pitch in points:
-            (u, v), x, y = self.at(ix, iy)
-            if (u, v, pitch) not in self._grids:
-                spec = GridSpec(self._plan.resolution, (pitch,), *self._options)
-                if len(self._grids) >= MAX_GATHERED:
-                    self._grids.clear()
-                self._grids[u, v, pitch] = next(render(spec, self.corners(u, v), self._engine))
-            yield partial(self._grids[u, v, pitch].note, x, y)
+    for (u, v, pitch), near in itertools.groupby(map(placed, points), itemgetter(0)):
+        corners = sounds[u][v], sounds[u + 1][v], sounds[u][v + 1], sounds[u + 1][v + 1]
+        yield Row(corners, pitch, [corner_weights(x, y, 4, plan.weights) for _, (x, y) in near])
 
 
-class _Drawn(_Cells):
-    """The notes of a plan by NSynth, in as few batches as can be."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        known: dict[str | Path, Instrument],
-        coder: NSynth,
-        mono: bool,
-        quiet: bool,
-        matrix: tuple[tuple[str | Path, ...], ...],
-        rate: int,
-        seconds: float,
-    ) -> None:
-        super().__init__(plan, known, matrix)
-        self._coder, self._mono, self._quiet, self._rate, self._seconds = coder, mono, quiet, rate, seconds
-
-    def notes(self, points: Iterable[Point]) -> Iterator[Callable[[], Sound]]:
-        """As those of `_Lattice`; rendered already."""
-        from nsynth_core.blend import corner_weights, within_full_scale
-
-        sources: dict[tuple[int, int, float], Sources] = {}
-        wanted = []
-        for ix, iy, pitch in points:
-            (u, v), x, y = self.at(ix, iy)
-            if (u, v, pitch) not in sources:
-                corners = self.corners(u, v)
-                sources[u, v, pitch] = nsynth.encoded(
-                    self._coder, corners, pitch, self._seconds, self._quiet, self._mono
-                )
-            weights = corner_weights(x, y, 4, self._plan.weights)
-            wanted.append(self._coder.note(sources[u, v, pitch], weights))
-        for note in nsynth.render(self._coder, wanted, self._rate, self._quiet):
-            yield partial(within_full_scale, note)
-
-
-def _m4l(plan: Plan, folder: Path, lattice: Callable[..., _Lattice | _Drawn]) -> Iterator[Path]:
+def _m4l(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
     from wavetables.formats import nsynth_grid as form
 
     name, side = form.plain(plan.name).replace("-", "_"), plan.side
-    made = lattice(plan.matrix, form.RATE, plan.length / form.RATE)
     place, shape = folder / name, (side, len(plan.matrix))
 
     def jobs() -> Iterator[Callable[[], Path]]:
         places = list(itertools.product(plan.pitches, range(side), range(side)))
         # y runs from the bottom up
-        notes = made.notes((ix, side - 1 - iy, pitch) for pitch, iy, ix in places)
-        for (pitch, iy, ix), note in zip(places, notes, strict=True):
+        points = ((ix, side - 1 - iy, pitch) for pitch, iy, ix in places)
+        made = notes(plan.matrix, points, form.RATE, plan.length / form.RATE)
+        for (pitch, iy, ix), note in zip(places, made, strict=True):
             yield lambda note=note, at=(ix, iy), pitch=int(pitch): form.write_grid_note(  # type: ignore[misc]
                 place, name, at, pitch, note(), shape
             )
 
-    yield from _gathered(jobs())
+    yield from gathered(jobs())
     yield form.write_grid_options(place, name, plan.pitches, side, len(plan.matrix))
 
 
-def _pads(plan: Plan, folder: Path, lattice: Callable[..., _Lattice | _Drawn]) -> Iterator[Path]:
+def _pads(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
     from wavetables.cli.common import sound_name
     from wavetables.formats import nsynth_grid as form
 
     length, side = min(plan.length, form.PAD_LENGTH), plan.resolution
     names = {spec: form.plain(sound_name(str(spec))) for spec in itertools.chain(*plan.choices)}
     for a, b, c, d in itertools.product(*plan.choices):
-        made = lattice(((a, c), (b, d)), form.RATE, length / form.RATE)
-        points = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
-
-        def rows(made: _Lattice | _Drawn = made) -> Iterator[Callable[[], object]]:
-            for note in made.notes((ix, iy, plan.pitches[number]) for number, iy, ix in points):  # noqa: B023
-                yield lambda note=note: form.pad_note(note(), length)  # type: ignore[misc]
-
+        places = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
+        points = ((ix, iy, plan.pitches[number]) for number, iy, ix in places)
+        made = notes(((a, c), (b, d)), points, form.RATE, length / form.RATE)
+        rows = gathered(lambda note=note: form.pad_note(note(), length) for note in made)  # type: ignore[misc]
         path = folder / "pads" / form.pad_name([names[each] for each in (a, b, c, d)])
-        both = zip(points, _gathered(rows()), strict=True)
+        both = zip(places, rows, strict=True)
         form.write_pad(path, side, plan.pitches, length, ((ix, iy, n, row) for (n, iy, ix), row in both), force=True)  # type: ignore[misc]
         yield path
     corners = [[names[spec] for spec in choice] for choice in plan.choices]
     form.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
 
 
-def _sfz(
-    plan: Plan, folder: Path, lattice: Callable[..., _Lattice | _Drawn], provenance: Mapping[str, str]
-) -> Iterator[Path]:
+def _sfz(plan: Plan, folder: Path, notes: Notes, provenance: Mapping[str, str]) -> Iterator[Path]:
     from wavetables.formats import sfz
 
-    made = lattice(plan.matrix, plan.rate, plan.length / 16_000)
     places = list(itertools.product(range(plan.rows), range(plan.side)))
-    notes = _gathered(made.notes((ix, iy, pitch) for iy, ix in places for pitch in plan.pitches))
+    points = ((ix, iy, pitch) for iy, ix in places for pitch in plan.pitches)
+    made = gathered(notes(plan.matrix, points, plan.rate, plan.length / 16_000))
     for iy, ix in places:
         path = folder / f"x{ix}y{iy}.sfz"
         mix = {"mix": f"{ix / (plan.side - 1):g},{iy / max(plan.rows - 1, 1):g}"} if provenance else {}
-        own = itertools.islice(notes, len(plan.pitches))
+        own = itertools.islice(made, len(plan.pitches))
         sfz.write_notes(path, dict(zip(plan.pitches, own, strict=True)), True, {**provenance, **mix})
         yield path
-
-
-def _gathered(jobs: Iterator[Callable[[], Result]]) -> Iterator[Result]:
-    """The results of `jobs` in order, a few made at once; jobs are fetched one by one, so that few wait in memory."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = [pool.submit(job) for job in itertools.islice(jobs, MAX_GATHERED)]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(job) for job in itertools.islice(jobs, 1)]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise

@@ -27,6 +27,7 @@ from wavetables.cli.common import (
     count,
     progress,
     say,
+    watch,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def pack(
     make-wavetable pack recordings/ -o "First Light" --author Me --licence CC0-1.0 --format serum,vital,wt
     """
     import presets.packs
-    from nsynth_core.coder import CODERS
+    from nsynth_core.engine import ENGINES
     from wavetables.packs import names, run
     from wavetables.packs.archive import write_zip
     from wavetables.packs.making import Failure as Failed
@@ -118,7 +119,7 @@ def pack(
         "level": level,
         "frames": frames,
         "pictures": pictures,
-        "engine": None if engine is None else check_choice(engine, (*CODERS, nsynth.NAME), "engine"),
+        "engine": None if engine is None else check_choice(engine, ENGINES, "engine"),
     }
     given = {name: value for name, value in options.items() if value is not None}
     if source.is_dir():
@@ -147,7 +148,15 @@ def pack(
                 print(json.dumps({"done": done, "total": total, **_line(result)}, ensure_ascii=False), flush=True)
             update(done, total, "" if result is None else _line(result)["name"])
 
-        made = run.build(plan, folder, told, workers=workers or os.cpu_count() or 1, cluster=cluster, force=force)
+        made = run.build(
+            plan,
+            folder,
+            told,
+            workers=workers or os.cpu_count() or 1,
+            cluster=cluster,
+            force=force,
+            watch=watch(quiet or as_json),
+        )
     results = [folder]
     if archive and made.manifest is not None:
         results.append(write_zip(folder, folder.with_name(f"{folder.name}.zip"), force))

@@ -15,8 +15,7 @@ from wavetables.cli.common import check_unused, version
 
 if TYPE_CHECKING:
     from nsynth_core.blend import Instrument
-    from nsynth_core.coder import Coder
-    from nsynth_core.wavenet.engine import NSynth
+    from nsynth_core.engine import Engine
 
 LIBRARIES = ("numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
 PLACES = ("--output", "-o")  # where a file is written and what is said meanwhile change no byte of it
@@ -34,9 +33,9 @@ def command(arguments: Sequence[str]) -> str:
     return shlex.join(["make-wavetable", *kept])
 
 
-def engine_name(name: str, engine: Coder | NSynth) -> str:
+def engine_name(engine: Engine) -> str:
     """The engine and the hash of its weights."""
-    return f"{name} {engine.version}"
+    return f"{engine.name} {engine.version}"
 
 
 def licence(sounds: Sequence[str | Path]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.coder import Coder
+from nsynth_core.engine import Watch, unwatched
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz
@@ -44,11 +44,11 @@ class Failure:
     full: bool = False
 
 
-def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
+def make(pack: Pack, item: Item, folder: Path, watch: Watch = unwatched) -> Facts | Failure:
     """Write the files of `item` below `folder`, each whole or not at all, and give the facts that the manifest lists:
     plain values, the same for the same sources. Nothing is raised: one bad source is no reason to stop the others."""
     try:
-        return _make(pack, item, folder)
+        return _make(pack, item, folder, watch)
     except UserError as error:
         return Failure(item.name, _in_a_recipe(item, str(error)), is_full(error))
     except MemoryError:
@@ -59,11 +59,10 @@ def make(pack: Pack, item: Item, folder: Path) -> Facts | Failure:
         return Failure(item.name, f"{_sources(item)}: {type(error).__name__}: {error}; this is a bug, please report it")
 
 
-def _make(pack: Pack, item: Item, folder: Path) -> Facts:
-    engine = sweeps.engine_of(pack) if isinstance(item.source, Sweep) else None
+def _make(pack: Pack, item: Item, folder: Path, watch: Watch) -> Facts:
     found = sweeps.state(item.source.files)
     hashes = [[path.name, cache.sha256(path)] for path in item.source.files]
-    table = _table(pack, item, hashes, engine)
+    table = _table(pack, item, hashes, watch)
     if sweeps.state(item.source.files) != found:
         raise UserError(f"{_sources(item)}: changed while it was read; run the same command again")
     frames, level = loudness.levelled(table.frames, pack.target, pack.level)
@@ -79,8 +78,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
     odd = []
     if samples := plan.sample_paths(pack, item):
         assert isinstance(item.source, Sweep)
-        assert engine is not None
-        notes = sweeps.notes(pack, item.source, sweeps.walk(item.source, np.asarray(list(samples))), engine)
+        notes = sweeps.notes(pack, item.source, sweeps.walk(item.source, np.asarray(list(samples))), watch)
         for (at, path), note in zip(samples.items(), notes, strict=True):
             sound = loudness.levelled_note(note, pack.target)
             if pack.target is not None and (heard := loudness.of_note(sound)) < pack.target - SHORT_DB:
@@ -88,7 +86,7 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
             _write(folder / path, _encoded(sound.samples, sound.rate, "WAV", "PCM_24"))
             files.append(path)
     for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
-        _write(folder / path, pictures.png(figure(pack, item, made, engine)))
+        _write(folder / path, pictures.png(figure(pack, item, made, watch)))
         files.append(path)
     spectrum = spectra.fingerprint(frames)
     return {
@@ -106,14 +104,13 @@ def _make(pack: Pack, item: Item, folder: Path) -> Facts:
 
 
 # --------------------------------------------------------------------------------------------------------------- tables
-def _table(pack: Pack, item: Item, hashes: list[list[str]], engine: Coder | None) -> Table:
+def _table(pack: Pack, item: Item, hashes: list[list[str]], watch: Watch) -> Table:
     """The item's table before it is levelled, from the cache where it is known."""
     source = item.source
     if isinstance(source, Recording):
         name = cache.digest("table", source.path.name, hashes, source.pitch, pack.frames)
         return cache.remember(name, lambda: import_sound(source.path, source.pitch, pack.frames), _save, _load)
-    assert engine is not None
-    cycles, told = sweeps.frames(pack, source, pack.frames or plan.SWEEP_FRAMES, engine)
+    cycles, told = sweeps.frames(pack, source, pack.frames or plan.SWEEP_FRAMES, watch)
     return Table(shape(cycles), item.name, source.pitch, told)
 
 
@@ -146,16 +143,15 @@ def _write(path: Path, data: bytes) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
-def _picture(pack: Pack, item: Item, table: Table, engine: Coder | None) -> Any:
+def _picture(pack: Pack, item: Item, table: Table, watch: Watch) -> Any:
     return pictures.table_picture(table)
 
 
-def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Coder | None) -> Any:
+def _rainbowgrams(pack: Pack, item: Item, table: Table, watch: Watch) -> Any:
     """The recording beside the table played at its pitch; or the sounds that a sweep goes between, with their blend at
     the beginning, half way and at the end, as far as those are not one sound alone."""
     source = item.source
     if isinstance(source, Sweep):
-        assert engine is not None
         shares = sweeps.walk(source, np.linspace(0, 1, 3))
         ends = zip(source.corners, np.eye(len(source.corners), dtype=np.float32), shares.T, strict=True)
         sounds = [(corner.name, alone) for corner, alone, share in ends if share.any()]
@@ -163,7 +159,7 @@ def _rainbowgrams(pack: Pack, item: Item, table: Table, engine: Coder | None) ->
         blends = [(f"blend, {place}", share) for place, share in places if share.max() < 1]
         panels = [sounds[0], *blends, sounds[1]] if len(sounds) == 2 else [*sounds, *blends]
         titles, weights = zip(*panels, strict=True)
-        notes = sweeps.notes(pack, source, np.stack(weights), engine)
+        notes = sweeps.notes(pack, source, np.stack(weights), watch)
         columns = len(panels) if len(panels) < 5 else -(-len(panels) // 2)
         return pictures.rainbowgrams(list(zip(titles, notes, strict=True)), columns)
     panels = [("the table, played at its pitch", _at_its_pitch(table))]

@@ -20,14 +20,13 @@ FOLDERS = {"serum": "Serum", "vital": "Vital", "wt": "Surge", "wt16": "Surge 16-
 # formats of one file a table; folders of single cycles have no place among the categories of a synth's menu
 FORMATS = tuple(name for name, kind in registry.FORMATS.items() if kind.suffix not in ("", ".sfz"))
 DEFAULT_LOUDNESS = -18.0
-NSYNTH = "nsynth"
 SWEEP_FRAMES = 64
 SAMPLES_AT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Corner:
-    """A sound to blend: `load(engine)` gives the instrument (a function that can be sent to another process), `files`
+    """A sound to blend: `load(coder)` gives the instrument (a function that can be sent to another process), `files`
     are what it is read from, `pitch` (MIDI) is given where it cannot be found, `licence` is known for built-in
     instruments only."""
 

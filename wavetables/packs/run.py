@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nsynth_core import cache
+from nsynth_core.engine import Watch, unwatched
 from nsynth_core.errors import UserError
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal
@@ -40,11 +41,13 @@ def build(
     workers: int = 1,
     cluster: str | None = None,
     force: bool = False,
+    watch: Watch = unwatched,
 ) -> Made:
     """Make `pack` in `folder`, or what is missing of it; update(done, total, what came of an item) after each.
 
     workers  processes on this machine;  cluster  address of a Dask scheduler whose workers see the same folders
     force    bring a folder with other content, an older recipe's or changed files up to date; foreign files stay
+    watch    shows how far an engine is within an item, where one worker makes one after another
     Raises UserError: the folder is in use by another run or holds something else, the disk is full, no such cluster.
     An item that cannot be made is among the failures, and the rest is made.
     """
@@ -61,7 +64,8 @@ def build(
         if before == len(keys) and record.before.get("plan") == _plan_key(pack, keys) and _texts_stand(record, folder):
             return Made(record.before, (), before)
         bare = replace(pack, items=(), licence_text="")  # every job carries it
-        todo = [partial(make, bare, item, place) for item in pack.items if keys[item.name] not in kept]
+        watched = watch if workers == 1 and cluster is None else unwatched
+        todo = [partial(make, bare, item, place, watched) for item in pack.items if keys[item.name] not in kept]
         for result in results(todo, place, workers, cluster):
             if isinstance(result, Failure):
                 failures.append(_bearable(result))

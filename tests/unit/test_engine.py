@@ -1,0 +1,87 @@
+"""Engines by name, and what the protocol promises of those on features; NSynth's promises: test_nsynth_engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nsynth_core import blend
+from nsynth_core.blend import Instrument, blend_frames, blend_note, line_weights
+from nsynth_core.coder import CODERS
+from nsynth_core.engine import ENGINES, FeatureEngine, Row, load_engine
+from nsynth_core.errors import UsageError
+from nsynth_core.knobs import Knobs
+from nsynth_core.notes import midi_to_hz
+from nsynth_core.wavenet.options import Options
+from wavetables.slicing import table_frames
+
+
+def instruments(coder, plain) -> tuple[Instrument, ...]:
+    """A recording and a built-in sound, an octave apart."""
+    made = [plain(midi_to_hz(key), 81, levels) for key, levels in ((48, (-20.0, -30.0)), (60, (-25.0, -22.0, -40.0)))]
+    embeddings = [coder.encode(each) for each in made]
+    return tuple(
+        Instrument(f"{key}", (float(key),), lambda _, e=embedding: e, moving=key == 48)
+        for key, embedding in zip((48, 60), embeddings, strict=True)
+    )
+
+
+def test_by_name():
+    assert {*CODERS, "nsynth"} == set(ENGINES)
+    for name in CODERS:
+        engine = load_engine(name)
+        assert (engine.name, engine.coder.name, engine.version) == (name, name, engine.coder.version)
+        assert (engine.latent, engine.facts, engine.versions) == (None, {}, {})
+    for arguments in (("wavenet2",), ("nsynth",), ("nsynth", Knobs(detail=0.5), Options(Path("none")))):
+        with pytest.raises(UsageError):
+            load_engine(*arguments)
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_rows_become_notes_and_tables(plain, name):
+    knobs = Knobs(brightness=2.0, width=0.5)
+    engine = load_engine(name, knobs)
+    pair = instruments(engine.coder, plain)
+    walk = line_weights([0.0, 0.3, 1.0])
+    rows = [Row(pair, 55.0, walk, walk), Row(pair, None, [walk], walk)]
+    made = list(engine.blend(rows, 0.4, 44_100))
+    assert [len(each.notes) for each in made] == [3, 1]
+    how = {"seconds": 0.4, "rate": 44_100, "knobs": knobs}
+    for note, weights in zip(made[0].notes, walk, strict=True):
+        expected = blend_note(engine.coder, pair, weights, pitch=55.0, **how).samples
+        np.testing.assert_array_equal(blend.within_full_scale(note()).samples, expected)
+    morph = blend_note(engine.coder, pair, walk, **how).samples
+    np.testing.assert_array_equal(blend.within_full_scale(made[1].notes[0]()).samples, morph)
+    (alone,) = engine.blend(rows[:1])
+    assert not alone.notes  # no rate, no notes
+    for stereo, shape in ((False, (3, 2048)), (True, (2, 3, 2048))):
+        frames = table_frames(alone.walk(), 55.0, stereo, 3)
+        assert frames.shape == shape
+        one = blend_frames(engine.coder, pair, walk, pitch=55.0, knobs=knobs, even=True, stereo=stereo)
+        np.testing.assert_array_equal(frames, one)
+
+
+def test_rows_at_one_pitch_share_a_timeline(plain):
+    engine = FeatureEngine(load_engine("envelope").coder)
+    loads = []
+    (first, second) = instruments(engine.coder, plain)
+    counted = Instrument("x", first.pitches, lambda i: loads.append(i) or first.load(i), moving=True)
+    pair = (counted, second)
+    rows = [Row(pair, pitch, line_weights([m])) for m in (0.0, 0.5) for pitch in (50.0, 52.0)]
+    made = engine.blend(iter(rows), 0.2, 16_000)
+    assert loads == []  # nothing is laid before it is asked for
+    assert len(list(made)) == 4
+    assert len(loads) == 2
+
+
+def test_nothing_heavy_is_imported():
+    code = (
+        "import sys; from nsynth_core.engine import load_engine; from wavetables import slicing;"
+        "load_engine('harmonic'); assert not {'tensorflow', 'keras', 'matplotlib', 'rich'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
