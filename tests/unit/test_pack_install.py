@@ -10,7 +10,8 @@ import pytest
 
 from nsynth_core.errors import UserError
 from wavetables.cli import main
-from wavetables.packs import install
+from wavetables.packs import conclusion, install
+from wavetables.packs.plan import Pack
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ def test_where_serum_looks_on_a_mac_and_not_on_linux(home):
     assert install.place("serum2", "darwin") == there / "Serum 2 Presets/Tables"
     with pytest.raises(UserError, match="no Linux release; give the Tables folder of your Wine prefix with --to"):
         install.place("serum", "linux")
+
+
+def test_the_readme_of_a_pack_names_the_same_folders(home):
+    text = conclusion._readme(Pack("First Light", formats=("serum", "vital", "wt16")), [])
+    for line in (
+        "Windows:    Documents/Xfer/Serum Presets/Tables/First Light",
+        "macOS:      /Library/Audio/Presets/Xfer Records/Serum Presets/Tables/First Light",
+        "Linux:      .local/share/vital/First Light/Wavetables",
+        "Everywhere: Documents/Surge XT/Wavetables/First Light",
+    ):
+        assert f"    {line}\r\n" in text
+    assert install.place("vital", "linux") == home / ".local/share/vital"
 
 
 def test_vital_is_found_where_the_desktop_keeps_data(home, monkeypatch):

@@ -14,6 +14,7 @@ from nsynth_core import cache
 from nsynth_core.files import atomic
 from wavetables.formats import registry
 from wavetables.packs import making, plan, spectra
+from wavetables.packs.install import SYNTHS
 from wavetables.packs.journal import MANIFEST, Facts
 from wavetables.packs.making import Failure
 from wavetables.packs.plan import Pack, Sweep
@@ -23,19 +24,6 @@ from wavetables.table import Table
 SHEET = 60  # tables on a contact sheet
 README, LICENSE, PAGE = TEXTS = "README.txt", "LICENSE", "index.html"
 LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
-WHERE = {  # to copy the content of a format's folder to, below what the pack is called
-    "serum": {
-        "Windows": "Documents/Xfer/Serum Presets/Tables/{}",
-        "macOS": "/Library/Audio/Presets/Xfer Records/Serum Presets/Tables/{}",
-    },
-    "vital": {
-        "Windows": "Documents/Vital/{}/Wavetables",
-        "macOS": "Music/Vital/{}/Wavetables",
-        "Linux": ".local/share/vital/{}/Wavetables",
-    },
-    "wt": {"Everywhere": "Documents/Surge XT/Wavetables/{}"},
-    "wt16": {"Everywhere": "Documents/Surge XT/Wavetables/{}"},
-}
 
 
 def sheets(pack: Pack, items: Sequence[Facts], folder: Path) -> dict[str, partial[str | Failure]]:
@@ -106,9 +94,10 @@ def _readme(pack: Pack, items: Sequence[Facts]) -> str:
     lines += [f"{count}{level}. Open index.html in a browser to play: it needs no network.", ""]
     for name in pack.formats:
         lines.append(f"{plan.folder_of(name)}/  for {registry.FORMATS[name].title}")
-        if name in WHERE:
+        if synth := next((synth for synth in SYNTHS.values() if name in synth.formats), None):
             lines.append("    copy what is in it to")
-            lines += [f"    {system + ':':<12}{place.format(pack.title)}" for system, place in WHERE[name].items()]
+            within = "/".join(filter(None, [pack.title, synth.inner]))
+            lines += [f"    {system + ':':<12}{place}/{within}" for system, place in synth.places.items()]
     places = {path.split("/")[0] for facts in items for path in facts["files"]}
     for folder, text in (
         ("Previews", "every table at C3, its position moving from the first frame to the last"),

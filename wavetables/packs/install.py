@@ -1,4 +1,4 @@
-"""Where a synth looks for a user's tables, and copying a pack there.
+"""Where synths look for a user's tables, on every system, and copying a pack there.
 
 Sources of the places. Vital: `LoadSave::getDataDirectory` and `getDirectories` of its published code (any folder below
 the data folder may have Wavetables of its own, so a pack is one). Surge XT: `SurgeStorage` of its code (Wavetables in
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,23 +20,37 @@ from nsynth_core.files import atomic
 from wavetables.packs import names, plan
 from wavetables.packs.journal import manifest
 
-XFER_MACOS = Path("/Library/Audio/Presets/Xfer Records")
+EVERYWHERE = "Everywhere"
+SYSTEMS = {"win32": "Windows", "darwin": "macOS"}  # any other is Linux
+DATA = ".local/share/"  # where a Linux desktop keeps data, unless it says otherwise
 
 
 @dataclass(frozen=True)
 class Synth:
-    """`format` is what it reads exactly; a pack's tables lie in <its folder>/<pack>/`inner`."""
+    """`formats` are what it reads, exactly the first; `places` its folder of the user's tables on each system, in his
+    home or absolute. A pack's tables lie in <its folder>/<pack>/`inner`."""
 
     title: str
-    format: str
+    formats: tuple[str, ...]
+    places: Mapping[str, str]
     inner: str = ""
 
 
+def _xfer(presets: str) -> dict[str, str]:
+    below = f"{presets}/Tables"
+    return {"Windows": f"Documents/Xfer/{below}", "macOS": f"/Library/Audio/Presets/Xfer Records/{below}"}
+
+
 SYNTHS = {
-    "serum": Synth("Serum", "serum"),
-    "serum2": Synth("Serum 2", "serum"),
-    "vital": Synth("Vital", "vital", "Wavetables"),
-    "surge": Synth("Surge XT", "wt"),
+    "serum": Synth("Serum", ("serum",), _xfer("Serum Presets")),
+    "serum2": Synth("Serum 2", ("serum",), _xfer("Serum 2 Presets")),
+    "vital": Synth(
+        "Vital",
+        ("vital",),
+        {"Windows": "Documents/Vital", "macOS": "Music/Vital", "Linux": f"{DATA}vital"},
+        "Wavetables",
+    ),
+    "surge": Synth("Surge XT", ("wt", "wt16"), {EVERYWHERE: "Documents/Surge XT/Wavetables"}),
 }
 
 
@@ -44,24 +59,16 @@ def place(synth: str, platform: str = sys.platform) -> Path:
     of it."""
     import platformdirs
 
-    documents = Path(platformdirs.user_documents_dir())
-    if synth in ("serum", "serum2"):
-        below = Path("Serum Presets" if synth == "serum" else "Serum 2 Presets") / "Tables"
-        if platform == "darwin":
-            return XFER_MACOS / below
-        if platform == "win32":
-            return documents / "Xfer" / below
-        raise UserError(
-            f"{SYNTHS[synth].title} has no Linux release; give the Tables folder of your Wine prefix with --to"
-        )
-    if synth == "vital":
-        if platform == "darwin":
-            return Path.home() / "Music" / "Vital"
-        if platform == "win32":
-            return documents / "Vital"
-        data = os.environ.get("XDG_DATA_HOME", "").strip()
-        return (Path(data) if data else Path.home() / ".local" / "share") / "vital"
-    return documents / "Surge XT" / "Wavetables"
+    kind, system = SYNTHS[synth], SYSTEMS.get(platform, "Linux")
+    folder = kind.places.get(EVERYWHERE) or kind.places.get(system)
+    if folder is None:
+        raise UserError(f"{kind.title} has no {system} release; give the Tables folder of your Wine prefix with --to")
+    data = os.environ.get("XDG_DATA_HOME", "").strip()
+    if folder.startswith(DATA) and data:
+        return Path(data) / folder.removeprefix(DATA)
+    if folder.startswith("Documents/"):  # wherever they were moved to
+        return Path(platformdirs.user_documents_dir()) / folder.removeprefix("Documents/")
+    return Path.home() / folder
 
 
 def copies(pack: Path, synth: str, to: Path | None = None) -> list[tuple[Path, Path]]:
@@ -69,10 +76,11 @@ def copies(pack: Path, synth: str, to: Path | None = None) -> list[tuple[Path, P
     none of that format in it."""
     data, kind = manifest(pack), SYNTHS[synth]
     top = (to or place(synth)) / names.safe(str(data["title"])) / kind.inner
-    found = [facts["tables"][kind.format] for facts in data["items"] if kind.format in facts["tables"]]
+    exact = kind.formats[0]
+    found = [facts["tables"][exact] for facts in data["items"] if exact in facts["tables"]]
     if not found:
-        raise UserError(f"{pack}: no tables for {kind.title} in it; make the pack with --format {kind.format}")
-    folder = plan.folder_of(kind.format)
+        raise UserError(f"{pack}: no tables for {kind.title} in it; make the pack with --format {exact}")
+    folder = plan.folder_of(exact)
     return [(pack / path, top / PurePosixPath(path).relative_to(folder)) for path in found]
 
 
