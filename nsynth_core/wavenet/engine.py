@@ -37,12 +37,12 @@ from nsynth_core.engine import LAID, Blend, Row, Update, Watch, unwatched
 from nsynth_core.errors import UserError
 from nsynth_core.features import FRAME_RATE
 from nsynth_core.files import atomic
-from nsynth_core.notes import midi_to_hz, note_name
+from nsynth_core.notes import midi_to_hz
 from nsynth_core.wavenet import checkpoint, encoder, generator
 from nsynth_core.wavenet.enhance import enhanced
+from nsynth_core.wavenet.inputs import encodings, fitted, held, recorded, stereo
 from nsynth_core.wavenet.network import HOP, RATE
 
-SAME_PITCH = 0.2  # semitones: a recording this near goes in as it is
 TABLE_SECONDS = 0.25  # of a note that only a frame is cut from
 SETTLE = 0.2  # of it, at its start, where the network has no past yet: no part of a frame
 Made = TypeVar("Made")
@@ -163,15 +163,15 @@ class NSynth:
         frames = -(-samples // HOP)
         for instrument in instruments:
             if instrument.codes is not None:
-                channels += [partial(_held, self._codes(instrument, root), frames)] * 2
+                channels += [partial(held, encodings(instrument, root, self.weights.latent), frames)] * 2
                 continue
             embedding = next(waiting)
-            sound = _recorded(instrument, root, first.onset())
+            sound = recorded(instrument, root, first.onset())
             if sound is None:
                 features = blended(self.coder, [embedding], np.ones(1, dtype=np.float32), f0)
                 sound = within_full_scale(synthesis.render(features, RATE))
-            pair = _stereo(Sound(sound.mid()[:, None], RATE) if mono else sound)
-            channels += [partial(self._encoded, channel) for channel in _fitted(pair, frames * HOP).T]
+            pair = stereo(Sound(sound.mid()[:, None], RATE) if mono else sound)
+            channels += [partial(self._encoded, channel) for channel in fitted(pair, frames * HOP).T]
         codes = []
         with watch("nsynth encodes", "") as progress:
             for number, channel in enumerate(channels, 1):
@@ -185,7 +185,7 @@ class NSynth:
         if self.enhance:
             raise UserError("--enhance needs the sounds themselves: encodings know nothing above 8 kHz")
         coded = [each for each in instruments if each.codes is not None]
-        lengths = {each.name: len(self._codes(each, root)) * HOP / RATE for each in coded}
+        lengths = {each.name: len(encodings(each, root, self.weights.latent)) * HOP / RATE for each in coded}
         name = min(lengths, key=lambda each: lengths[each])
         if seconds is not None and seconds > lengths[name]:
             raise UserError(
@@ -193,29 +193,11 @@ class NSynth:
             )
         return seconds or lengths[name]
 
-    def _codes(self, instrument: Instrument, pitch: float) -> Floats:
-        """The encoding (frames, latent) of an instrument of which no more is there, at MIDI `pitch`."""
-        assert instrument.codes is not None
-        near = int(np.argmin(np.abs(np.asarray(instrument.pitches) - pitch)))
-        if abs(instrument.pitches[near] - pitch) > SAME_PITCH:
-            there = ", ".join(map(note_name, instrument.pitches))
-            raise UserError(
-                f"{instrument.name}: its encodings are those of {there}, and NSynth cannot move them to "
-                f"{note_name(pitch)}"
-            )
-        codes = instrument.codes(near)
-        if codes.shape[1] != self.weights.latent:
-            raise UserError(
-                f"{instrument.name}: holds {codes.shape[1]} numbers a frame; this checkpoint's encodings have "
-                f"{self.weights.latent}"
-            )
-        return codes
-
     def _coded(self, instruments: Sequence[Instrument], root: float, seconds: float) -> Sources:
         """Sources of which only codes are there. No recording says when it is steady: in NSynth's own notes, held for
         three seconds of four, a quarter of the way is."""
         samples = round(seconds * RATE)
-        codes = [_held(self._codes(each, root), -(-samples // HOP)) for each in instruments]
+        codes = [held(encodings(each, root, self.weights.latent), -(-samples // HOP)) for each in instruments]
         f0 = np.full(round(seconds * FRAME_RATE) + 1, midi_to_hz(root), dtype=np.float32)
         return Sources(np.repeat(np.stack(codes)[:, None], 2, axis=1), samples, (), f0, seconds / 4)
 
@@ -342,33 +324,6 @@ def _mixed(codes: Floats, weights: Floats) -> Floats:
     path = np.atleast_2d(np.asarray(weights, dtype=np.float32))
     along = read_path(path, np.linspace(0, len(path) - 1, codes.shape[2]))
     return np.asarray(np.einsum("scfl,fs->cfl", codes, along), dtype=np.float32)
-
-
-def _recorded(instrument: Instrument, pitch: float, onset: int) -> Sound | None:
-    """The instrument's recording at `pitch` at 16 kHz, with its onset at feature frame `onset`, if there is one."""
-    near = int(np.argmin(np.abs(np.asarray(instrument.pitches) - pitch)))
-    if instrument.recording is None or abs(instrument.pitches[near] - pitch) > SAME_PITCH:
-        return None
-    sound = resample(instrument.recording(near), RATE)
-    late = (instrument.load(near).onset() - onset) * RATE // FRAME_RATE
-    samples = np.pad(sound.samples[max(late, 0) :], ((max(-late, 0), 0), (0, 0)))
-    return Sound(samples, RATE)
-
-
-def _held(codes: Floats, frames: int) -> Floats:
-    """The first `frames` of `codes`; the last of them stays for what rounding adds."""
-    return codes[np.minimum(np.arange(frames), len(codes) - 1)]
-
-
-def _stereo(sound: Sound) -> Floats:
-    """(n, 2) within full scale, which is all that the network knows; more channels than two are their mean."""
-    pair = sound.samples if sound.channels == 2 else np.repeat(sound.mid()[:, None], 2, axis=1)
-    return np.clip(pair, -1.0, 1.0)
-
-
-def _fitted(samples: Floats, length: int) -> Floats:
-    """`samples` (n, channels), cut off or followed by silence."""
-    return np.ascontiguousarray(np.pad(samples[:length], ((0, max(0, length - len(samples))), (0, 0))))
 
 
 def _hash(array: Floats) -> str:
