@@ -106,6 +106,7 @@ class FeatureEngine:
         self.name, self.version = coder.name, coder.version
         self.facts: Mapping[str, str] = {}
         self.versions: Mapping[str, str] = {}
+        self.encode, self.decode = coder.encode, coder.decode  # for who takes the stages one by one
 
     def blend(
         self,

@@ -85,3 +85,10 @@ def test_nothing_heavy_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_stages_can_be_had_one_by_one(plain):
+    """Features → embedding → features, as the pipeline has them."""
+    features, engine = plain(196.0, 30, np.linspace(-10, -50, 40)), load_engine("harmonic")
+    again = engine.decode(engine.encode(features), features.f0_hz)
+    np.testing.assert_allclose(again.partials_db[:, :40], features.partials_db[:, :40], atol=0.1)
