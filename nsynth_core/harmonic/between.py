@@ -5,14 +5,15 @@ in where they are. So the envelope of a source is read from elsewhere on the ERB
 three neighbours, which fills the gaps of missing partials and leaves peaks and slopes alone (Serra 1982). What lies
 under it, the gaps, stays with its partials. For sources i of weight w, with s(x) = 10 ** (x / COMPRESSED_DB),
 
-    blend = s^-1(sum_i w_i s(envelope_i(erb + sum_j d_ij) + gaps_i)) + sum_ij 4 w_i w_j c_ij
-    d_ij = (w_i + w_j) sum_n g_ijn t_ijn + w_j r_ij
+    blend = s^-1(sum_i w_i s(envelope_i(erb + sum_j (w_i + w_j) d_ij) + gaps_i)) + sum_ij 4 w_i w_j c_ij
 
-t are the displacements of optimal transport between both envelopes, taken for distributions of power, amplitude and its
-root (Henderson & Solomon 2019, "Audio transport"; McCann 1997). How far each is followed, g, what is added to them, r,
-and to the mean, c, is what the graph "between" says of both spectra and the mix of the two, w_j / (w_i + w_j). It was
-shown pairs of which every middle is known, the settings of synth knobs (`nsynth_core.training.pairs`). Where one source
-has all the weight the blend is that source, whatever the network says.
+Where either is read, d, says the graph "matching", which looks at what follows what in two envelopes as one registers
+pictures or lays two performances on one another (dynamic time warping, Sakoe & Chiba 1978). Halfway between both, at h,
+what lies at h - v(h) / 2 in the first meets what lies at h + v(h) / 2 in the second. At the mix of the two,
+m = w_j / (w_i + w_j), it has come to x = h + (m - 1/2) v(h), and d_ij(x) = -m v(h), d_ji(x) = (1 - m) v(h). What is
+added to the mean, c, says the graph "correction" of both spectra, their match and their mix. Both were shown pairs of
+which every middle is known, the settings of synth knobs (`nsynth_core.training.pairs`). Where one source has all the
+weight the blend is that source, whatever the networks say.
 """
 
 from __future__ import annotations
@@ -36,23 +37,25 @@ from nsynth_core.harmonic.inputs import (
 )
 
 COMPRESSED_DB = 32.0  # the mean of amplitudes is at 20, that of dB at infinity
-PLACES = 48  # of displacements, evenly spaced over the ERB scale
-POWERS = 1.0, 0.5, 0.25  # of the envelope's power: what is transported
-UNTOLD = 0.0, 1.0, 0.0  # how far each is followed where the network says nothing
-QUANTILES, RANGE_DB = 64, 60.0
+RANGE_DB = 60.0
 ALIKE_DB = 4.0
-PAIR_INPUTS = 2 * (ENVELOPE_POINTS + FIRST_PARTIALS) + len(POWERS) * PLACES + 3
+SPECTRUM_INPUTS = ENVELOPE_POINTS + FIRST_PARTIALS
+MATCH_INPUTS = 2 * ENVELOPE_POINTS
+CORRECTION_INPUTS = 2 * SPECTRUM_INPUTS + ENVELOPE_POINTS + 3
 CURVE_POINTS, SINGLE = 32, 24  # of corrections: a curve for odd, one for even partials, and the first ones singly
 CORRECTIONS = 2 * CURVE_POINTS + SINGLE
-FOLLOWED = len(POWERS) * PLACES
-PAIR_OUTPUTS = FOLLOWED + PLACES + CORRECTIONS
-REACH_ERB, REACH_DB = 4.0, 10.0  # units of the network's outputs
+REACH_ERB, REACH_DB = 4.0, 10.0  # units of what the graphs say
+PLACES = hz_to_erb(envelope_hz()).astype(np.float32)  # on the ERB scale, evenly spaced: where envelopes are read
+HALFWAY = 2  # every second of them is a place where two envelopes meet halfway
+MEETINGS = ENVELOPE_POINTS // HALFWAY
+LEAST_STEP = 0.05  # ERB between what meets: what a match turns round is drawn apart again
 EVERY = 4  # frames: the pair is looked at 25 times a second
 NEIGHBOURS = 3
 ATONAL = -30.0, -10.0  # dB under the frame's level: partials that faint have no timbre to draw anywhere
 SILENT_DB = -100.0
 
-Pair = Callable[[Floats], Floats]  # (N, PAIR_INPUTS) → (N, PAIR_OUTPUTS)
+Say = Callable[[str, Floats], Floats]  # the graphs by name: "matching" (N, MATCH_INPUTS) → (N, MEETINGS),
+# "correction" (N, CORRECTION_INPUTS) → (N, CORRECTIONS)
 
 
 def spectrum_inputs(partials: Floats, f0: Floats) -> Floats:
@@ -63,35 +66,14 @@ def spectrum_inputs(partials: Floats, f0: Floats) -> Floats:
     return np.asarray(np.concatenate([envelope(clipped, f0), first], axis=1) / 40 + 1, dtype=np.float32)
 
 
-def quantiles(spectra: Floats) -> Floats:
-    """Where on the ERB scale QUANTILES equal shares of each envelope's POWERS lie, (N, len(POWERS), QUANTILES), of
-    spectrum_inputs (N, ...)."""
-    db = (np.asarray(spectra[:, None, :ENVELOPE_POINTS], dtype=np.float32) - 1) * 40
-    db = np.maximum(db - db.max(-1, keepdims=True), -RANGE_DB)
-    density = 10 ** (db / 10 * np.asarray(POWERS, dtype=np.float32)[:, None])
-    share = np.cumsum(density, axis=-1) / density.sum(-1, keepdims=True)
-    share = np.concatenate([np.zeros_like(share[..., :1]), share], axis=-1)
-    points = hz_to_erb(envelope_hz())
-    edges = np.linspace(points[0], points[-1], ENVELOPE_POINTS + 1, dtype=np.float32)
-    asked = ((np.arange(QUANTILES) + 0.5) / QUANTILES).astype(np.float32)
-    return _interpolated(asked, share, np.broadcast_to(edges, share.shape))
-
-
-def transported(first: Floats, second: Floats, mix: Floats) -> Floats:
-    """How far from its place either spectrum is read where optimal transport has come at `mix` (N,), in ERB:
-    (N, 2, len(POWERS), PLACES) of two `quantiles` (N, len(POWERS), QUANTILES)."""
-    way = mix[:, None, None]
-    here = (1 - way) * first + way * second
-    places = np.linspace(0, TOP_ERB, PLACES, dtype=np.float32)
-    return np.stack([_interpolated(places, here, each - here) for each in (first, second)], axis=1)
-
-
-def _interpolated(at: Floats, x: Floats, y: Floats) -> Floats:
-    """(..., M): y (..., K) over ascending x (..., K), read at `at` (M,); the ends hold."""
-    after = np.clip((x[..., None, :] <= at[:, None]).sum(-1), 1, x.shape[-1] - 1)
-    x0, x1, y0, y1 = (np.take_along_axis(v, after - k, -1) for v in (x, y) for k in (1, 0))
-    share = np.clip((at - x0) / np.maximum(x1 - x0, 1e-6), 0, 1)
-    return np.asarray(y0 + share * (y1 - y0), dtype=np.float32)
+def travelled(match: Floats, mix: Floats) -> Floats:
+    """How far from their PLACES two envelopes are read at `mix` (N,), in ERB, (N, 2, ENVELOPE_POINTS), of their `match`
+    (N, MEETINGS): how far apart, in ERB, what meets at a place halfway lies in both."""
+    come = PLACES[::HALFWAY] + (mix[:, None] - 0.5) * match
+    after = np.clip((come[:, None] <= PLACES[:, None]).sum(-1), 1, MEETINGS - 1)
+    x0, x1, y0, y1 = (np.take_along_axis(v, after - k, 1) for v in (come, match) for k in (1, 0))
+    here = y0 + np.clip((PLACES - x0) / np.maximum(x1 - x0, LEAST_STEP), 0, 1) * (y1 - y0)
+    return np.asarray(np.stack([-mix[:, None] * here, (1 - mix[:, None]) * here], axis=1), dtype=np.float32)
 
 
 def apart(first: Floats, second: Floats) -> Floats:
@@ -104,18 +86,11 @@ def apart(first: Floats, second: Floats) -> Floats:
     return np.asarray(np.minimum(np.sqrt(((db[0] - db[1]) ** 2).mean(1)) / ALIKE_DB, 1), dtype=np.float32)
 
 
-def pair_inputs(first: Floats, second: Floats, away: Floats, mix: Floats, f0: Floats) -> Floats:
-    """(N, PAIR_INPUTS) of two spectrum_inputs, how far the first is transported (N, len(POWERS), PLACES), the mix of
+def correction_inputs(first: Floats, second: Floats, away: Floats, mix: Floats, f0: Floats) -> Floats:
+    """(N, CORRECTION_INPUTS) of two spectrum_inputs, how far the first has travelled (N, ENVELOPE_POINTS), the mix of
     the two (N,), 0..1, and their f0 (N,)."""
     octave = np.log2(f0 / 261.6)[:, None] / 3
-    moved = away.reshape(len(away), -1) / REACH_ERB
-    return np.concatenate([first, second, moved, mix[:, None], octave, octave**2], axis=1).astype(np.float32)
-
-
-def followed(said: Floats, away: Floats) -> Floats:
-    """The part of a displacement (N, PLACES) in ERB that follows transport: `said` (N, >= FOLLOWED) by the network."""
-    share = said[:, :FOLLOWED].reshape(away.shape) + np.asarray(UNTOLD, dtype=np.float32)[:, None]
-    return np.asarray((share * away).sum(1), dtype=np.float32)
+    return np.concatenate([first, second, away / REACH_ERB, mix[:, None], octave, octave**2], axis=1).astype(np.float32)
 
 
 def correction_basis(f0: float, count: int) -> Floats:
@@ -128,7 +103,7 @@ def correction_basis(f0: float, count: int) -> Floats:
     return np.concatenate([tent * odd, tent * (1 - odd), single], axis=1).astype(np.float32)
 
 
-def blend(pair: Pair, sources: Floats, weights: Floats, f0: Floats) -> Floats:
+def blend(say: Say, sources: Floats, weights: Floats, f0: Floats) -> Floats:
     """Partials (T, K) between `sources` (S, T, K), dB under the frame's level, at `f0` (T,) Hz, for `weights` (S, T)
     >= 0 that sum to 1. The level of the tone is the mean of theirs."""
     used = np.flatnonzero(weights.any(axis=1))
@@ -136,7 +111,7 @@ def blend(pair: Pair, sources: Floats, weights: Floats, f0: Floats) -> Floats:
         return np.asarray(sources[used[0]])
     sources, weights = sources[used], weights[used]
     level = _level(sources)
-    displaced, correction = _drawn(pair, sources - level, level, weights, f0)
+    displaced, correction = _drawn(say, sources - level, level, weights, f0)
     erb = hz_to_erb(np.arange(1, sources.shape[2] + 1, dtype=np.float32) * f0[:, None])
     sum_ = np.zeros_like(sources[0])
     for source, share, away in zip(sources, weights, displaced, strict=True):
@@ -152,15 +127,15 @@ def mean_db(values: Floats, weights: Floats) -> Floats:
     return np.asarray(COMPRESSED_DB * np.log10(np.maximum(mean, 1e-5)), dtype=np.float32)
 
 
-def _drawn(pair: Pair, shapes: Floats, level: Floats, weights: Floats, f0: Floats) -> tuple[Floats, Floats]:
-    """How far each source is read from its place, (S, T, PLACES) in ERB, and what is added to the mean, (T, K) dB."""
+def _drawn(say: Say, shapes: Floats, level: Floats, weights: Floats, f0: Floats) -> tuple[Floats, Floats]:
+    """How far each source is read from its place, (S, T, ENVELOPE_POINTS) in ERB, and what is added to the mean,
+    (T, K) dB."""
     frames = len(f0)
     rows = np.unique(np.append(np.arange(0, frames, EVERY), frames - 1))
     given = [spectrum_inputs(shape[rows], f0[rows]) for shape in shapes]
-    spread = [quantiles(each) for each in given]
     low, high = ATONAL
     tonal = np.clip((level[..., 0] - low) / (high - low), 0, 1)
-    away = np.zeros((len(shapes), frames, PLACES), dtype=np.float32)
+    away = np.zeros((len(shapes), frames, ENVELOPE_POINTS), dtype=np.float32)
     added = np.zeros((frames, CORRECTIONS), dtype=np.float32)
     for i, j in combinations(range(len(shapes)), 2):
         share = (weights[i] * weights[j] > 0) * np.minimum(tonal[i], tonal[j])
@@ -168,29 +143,28 @@ def _drawn(pair: Pair, shapes: Floats, level: Floats, weights: Floats, f0: Float
             continue
         both = weights[[i, j]][:, rows]
         mix = both[1] / np.maximum(both.sum(0), 1e-9)
-        moved = transported(spread[i], spread[j], mix)
+        far = apart(given[i], given[j])[:, None]
+        envelopes = np.concatenate([given[i][:, :ENVELOPE_POINTS], given[j][:, :ENVELOPE_POINTS]], axis=1)
+        moved = travelled(REACH_ERB * far * say("matching", envelopes), mix)
         asked = [
-            pair_inputs(given[i], given[j], moved[:, 0], mix, f0[rows]),
-            pair_inputs(given[j], given[i], moved[:, 1], 1 - mix, f0[rows]),
+            correction_inputs(given[i], given[j], moved[:, 0], mix, f0[rows]),
+            correction_inputs(given[j], given[i], moved[:, 1], 1 - mix, f0[rows]),
         ]
-        said = pair(np.concatenate(asked)).reshape(2, len(rows), -1)
-        said[..., FOLLOWED:] *= apart(given[i], given[j])[:, None]
-        drawn = np.stack([followed(said[0], moved[:, 0]), followed(said[1], moved[:, 1])])
-        own, drawn = (_between_rows(x, rows, frames) * share[:, None] for x in (said[:, :, FOLLOWED:], drawn))
-        for place, (a, b) in enumerate(((i, j), (j, i))):
-            near, far = weights[a][:, None], weights[b][:, None]
-            away[a] += (near + far) * drawn[place] + REACH_ERB * far * own[place, :, :PLACES]
-        added += (4 * weights[i] * weights[j])[:, None] * own[:, :, PLACES:].sum(0)
+        said = far * say("correction", np.concatenate(asked)).reshape(2, len(rows), -1).sum(0)
+        together = (weights[i] + weights[j])[:, None]
+        for source, drawn in zip((i, j), moved.swapaxes(0, 1), strict=True):
+            away[source] += together * share[:, None] * _between_rows(drawn, rows, frames)
+        added += (4 * weights[i] * weights[j] * share)[:, None] * _between_rows(said, rows, frames)
     return away, REACH_DB * _on_partials(added, f0, shapes.shape[2])
 
 
 def _between_rows(values: Floats, rows: NDArray[np.int64], frames: int) -> Floats:
-    """Values (n, len(rows), d) known at `rows`, on all frames."""
+    """Values (len(rows), d) known at `rows`, on all frames."""
     place = np.interp(np.arange(frames), rows, np.arange(len(rows)))
     low = np.minimum(place.astype(np.int64), max(len(rows) - 2, 0))
     share = (place - low).astype(np.float32)[:, None]
     after = np.minimum(low + 1, len(rows) - 1)
-    return np.asarray(values[:, low] + share * (values[:, after] - values[:, low]))
+    return np.asarray(values[low] + share * (values[after] - values[low]))
 
 
 def _on_partials(numbers: Floats, f0: Floats, count: int) -> Floats:
@@ -204,12 +178,13 @@ def _on_partials(numbers: Floats, f0: Floats, count: int) -> Floats:
 
 
 def _moved(partials: Floats, away: Floats, erb: Floats, f0: Floats) -> Floats:
-    """The partials (T, K) that lie at `erb` (T, K), under their envelope as read `away` (T, PLACES) from its place."""
+    """The partials (T, K) that lie at `erb` (T, K), under their envelope as read `away` (T, ENVELOPE_POINTS) from its
+    place."""
     if not away.any():
         return partials
     top = maximum_filter1d(partials, NEIGHBOURS, axis=1, mode="nearest")
     closed = minimum_filter1d(top, NEIGHBOURS, axis=1, mode="nearest")
-    displaced = erb + _read(away, np.minimum(erb / TOP_ERB, 1) * (PLACES - 1))
+    displaced = erb + _read(away, np.clip((erb - PLACES[0]) / (PLACES[1] - PLACES[0]), 0, ENVELOPE_POINTS - 1))
     last = np.maximum(np.minimum(TOP_HZ / f0, partials.shape[1]), 1)[:, None]
     there = np.clip(erb_to_hz(displaced) / f0[:, None], 1, last) - 1
     return np.asarray(_read(closed, there) + partials - closed)

@@ -63,7 +63,7 @@ class HarmonicCoder:
         sources = [self._source(part, embedding, f0, count, np.float32(detail)) for part in embedding.parts]
         weights = np.stack([part.weight for part in embedding.parts])
         partials, noise, pan, correlation = (np.stack(each) for each in zip(*sources, strict=True))
-        partials = between.blend(self._pair, partials, weights, f0)
+        partials = between.blend(self._network, partials, weights, f0)
         noise = between.mean_db(noise, weights)
         partials = np.where(np.arange(1, count + 1) * f0[:, None] <= TOP_HZ, partials, -200)
         power = (10 ** (partials / 10)).sum(1) + (10 ** (noise / 10)).sum(1)
@@ -89,9 +89,6 @@ class HarmonicCoder:
             pan += detail * part.pan
             correlation += detail * part.correlation
         return np.maximum(partials, SILENT_DB), np.maximum(noise, SILENT_DB), pan, correlation
-
-    def _pair(self, inputs: Floats) -> Floats:
-        return self._network("between", inputs)
 
     def _field(self, z: Floats, at: Embedding, f0: Floats, count: int) -> tuple[Floats, Floats, Floats, Floats]:
         """What the network alone says of codes `z`, at the moments and levels of the note `at`: partials (T, count) and

@@ -1,4 +1,4 @@
-"""The shipped networks in LiteRT: four small graphs, loaded on first use. No TensorFlow."""
+"""The shipped networks in LiteRT: five small graphs, loaded on first use. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 
-GRAPHS = ("encoder", "branch", "trunk", "between")
+GRAPHS = ("encoder", "branch", "trunk", "matching", "correction")
 
 
 def weights_folder() -> Path:

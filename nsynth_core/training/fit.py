@@ -7,16 +7,19 @@ code holds the timbre and the branch learns what a change of register does to it
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from nsynth_core.audio import Floats
+from nsynth_core.files import atomic
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.inputs import FIRST_PARTIALS, FLOOR, RANK
 from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
@@ -28,6 +31,7 @@ NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT = 0.35, 0.1, 0.1
 CODE_NOISE = 0.03
 RATES, WARM_UP = (1.5e-3, 2e-5), 500
 CHECKPOINT_STEPS = 1000
+TOLD = "field.json"  # beside the weights of a field that is fitted
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,21 @@ class Model:
 def build(dims: int = network.DIMS) -> Model:
     """A fresh field with `dims` dimensions a frame."""
     return Model(network.encoder(dims), network.branch(dims), network.trunk())
+
+
+def keep(folder: Path, told: Mapping[str, object]) -> None:
+    """Say of the field in `folder` that it is fitted, and what is `told` of it."""
+    with atomic(folder / TOLD, force=True) as temporary:
+        temporary.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """What was told of the fitted field in `folder`, empty where there is none."""
+    try:
+        told: dict[str, Any] = json.loads((folder / TOLD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return told
 
 
 def decode(model: Model, z: tf.Tensor, given: tf.Tensor, basis: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -22,17 +22,17 @@ from nsynth_core.harmonic import network
 from nsynth_core.harmonic.between import (
     COMPRESSED_DB,
     CURVE_POINTS,
-    FOLLOWED,
+    HALFWAY,
+    LEAST_STEP,
+    MEETINGS,
     NEIGHBOURS,
     PLACES,
     REACH_DB,
     REACH_ERB,
     SINGLE,
-    UNTOLD,
     apart,
-    quantiles,
-    transported,
 )
+from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.metrics import RANGE_DB, TOP_SHARE
 from nsynth_core.training.descent import Descent
 from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
@@ -53,14 +53,13 @@ Reals = NDArray[np.floating[Any]]
 
 class Asked(NamedTuple):
     """N pairs at M mixes each: f0 (N,), inputs (N, 2, ...), how far `apart` they are (N,), ends (N, 2, PARTIALS), mix
-    (N, M), what is `transported` there (N, M, 2, ...), and the true middle, where it is known (N, PARTIALS)."""
+    (N, M), and the true middle, where it is known (N, PARTIALS)."""
 
     f0: Floats
     inputs: Floats
     apart: Floats
     ends: Floats
     mix: Floats
-    away: Floats
     middle: Floats
 
 
@@ -80,37 +79,54 @@ class Spectra:
         self.basis = tf.concat([tent * odd, tent * (1 - odd), single], axis=2)
 
 
-def blends(model: keras.Model, at: Spectra, asked: Asked) -> tuple[list[tf.Tensor], tf.Tensor]:
+class Graphs(NamedTuple):
+    """What is fitted: the graphs of `nsynth_core.harmonic.between`."""
+
+    matching: keras.Model
+    correction: keras.Model
+
+
+def blends(graphs: Graphs, at: Spectra, asked: Asked) -> tuple[list[tf.Tensor], tf.Tensor]:
     """The blends (N, PARTIALS) at each of the mixes, as of `nsynth_core.harmonic.between.blend`; and the mean square of
-    what the network said."""
+    the corrections."""
     octave = tf.math.log(at.f0 / 261.6) / np.log(2) / 3
+    far = asked.apart[:, None]
+    envelopes = asked.inputs[:, :, :ENVELOPE_POINTS]
+    match = REACH_ERB * far * graphs.matching(tf.reshape(envelopes, (envelopes.shape[0], -1)))
     out, size = [], 0.0
     for number in range(asked.mix.shape[1]):
-        mix, away = asked.mix[:, number, None], asked.away[:, number]
-        flat = tf.reshape(away, (away.shape[0], 2, -1)) / REACH_ERB
+        mix = asked.mix[:, number, None]
+        away = travelled(match, mix)
         given = [
-            tf.concat([asked.inputs[:, a], asked.inputs[:, 1 - a], flat[:, a], share, octave, octave**2], 1)
+            tf.concat([asked.inputs[:, a], asked.inputs[:, 1 - a], away[a] / REACH_ERB, share, octave, octave**2], 1)
             for a, share in ((0, mix), (1, 1 - mix))
         ]
-        said = model(tf.concat(given, 0))
+        said = graphs.correction(tf.concat(given, 0))
         size += tf.reduce_mean(said**2) / asked.mix.shape[1]
-        sum_, added = 0.0, 0.0
-        for end, one, near, far in zip((0, 1), tf.split(said, 2), (1 - mix, mix), (mix, 1 - mix), strict=True):
-            share = tf.reshape(one[:, :FOLLOWED], away[:, end].shape) + tf.constant(UNTOLD)[:, None]
-            followed = tf.reduce_sum(share * away[:, end], 1)
-            own = one[:, FOLLOWED:] * asked.apart[:, None]
-            displaced = followed + REACH_ERB * far * own[:, :PLACES]
-            sum_ += near * compressed(_moved(asked.ends[:, end], displaced, at))
-            added += own[:, PLACES:]
-        mean = COMPRESSED_DB / LOG_10 * tf.math.log(tf.maximum(sum_, 1e-5))
-        out.append(mean + REACH_DB * 4 * mix * (1 - mix) * tf.einsum("nc,npc->np", added, at.basis))
+        mean = sum(
+            near * compressed(_moved(asked.ends[:, end], away[end], at)) for end, near in ((0, 1 - mix), (1, mix))
+        )
+        mean = COMPRESSED_DB / LOG_10 * tf.math.log(tf.maximum(mean, 1e-5))
+        added = 4 * mix * (1 - mix) * far * tf.add_n(tf.split(said, 2))
+        out.append(mean + REACH_DB * tf.einsum("nc,npc->np", added, at.basis))
     return out, size
+
+
+def travelled(match: tf.Tensor, mix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """As of `nsynth_core.harmonic.between`."""
+    come = PLACES[::HALFWAY] + (mix - 0.5) * match
+    after = tf.reduce_sum(tf.cast(come[:, None] <= PLACES[:, None], tf.int32), -1)
+    after = tf.clip_by_value(after, 1, MEETINGS - 1)
+    x0, x1, y0, y1 = (tf.gather(v, after - k, batch_dims=1) for v in (come, match) for k in (1, 0))
+    here = y0 + tf.clip_by_value((PLACES - x0) / tf.maximum(x1 - x0, LEAST_STEP), 0.0, 1.0) * (y1 - y0)
+    return -mix * here, (1 - mix) * here
 
 
 def _moved(partials: tf.Tensor, away: tf.Tensor, at: Spectra) -> tf.Tensor:
     top = tf.nn.max_pool1d(partials[..., None], NEIGHBOURS, 1, "SAME")
     closed = -tf.nn.max_pool1d(-top, NEIGHBOURS, 1, "SAME")[..., 0]
-    displaced = at.erb + _read(away, tf.minimum(at.erb / TOP_ERB, 1) * (PLACES - 1))
+    place = (at.erb - PLACES[0]) / (PLACES[1] - PLACES[0])
+    displaced = at.erb + _read(away, tf.clip_by_value(place, 0.0, ENVELOPE_POINTS - 1.0))
     hz = (10 ** (tf.clip_by_value(displaced, 0.0, TOP_ERB + 2) / 21.4) - 1) / 0.00437
     return _read(closed, tf.clip_by_value(hz / at.f0, 1.0, at.count) - 1) + partials - closed
 
@@ -170,11 +186,11 @@ def wandering(path: list[tf.Tensor], at: Spectra) -> tf.Tensor:
     return tf.reduce_sum(counted * detour) / tf.reduce_sum(counted)
 
 
-def losses(model: keras.Model, known: Asked, strangers: Asked) -> dict[str, tf.Tensor]:
+def losses(graphs: Graphs, known: Asked, strangers: Asked) -> dict[str, tf.Tensor]:
     """The parts of the loss and their weighted sum "total"."""
     at, beside = Spectra(known.f0), Spectra(strangers.f0)
-    (middle,), size = blends(model, at, known)
-    path, strange = blends(model, beside, strangers)
+    (middle,), size = blends(graphs, at, known)
+    path, strange = blends(graphs, beside, strangers)
     parts = {
         "distance": tf.reduce_mean(distance(known.middle, middle, at)),
         "wander": wandering([strangers.ends[:, 0], *path, strangers.ends[:, 1]], beside),
@@ -190,20 +206,21 @@ def train(
     seed: int,
     steps: int,
     report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, figures: None,
-) -> tuple[keras.Model, dict[str, float]]:
-    """Fit the graph "between" on `pairs` → (model with averaged weights, last figures).
+) -> tuple[Graphs, dict[str, float]]:
+    """Fit the graphs on `pairs` → (graphs with averaged weights, last figures).
 
     Adam, a warm-up and a cosine. `seed` decides everything that is random.
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    model = network.between()
-    descent = Descent(model.trainable_variables, steps, RATES, WARM_UP)
+    graphs = Graphs(network.matching(), network.correction())
+    variables = [v for graph in graphs for v in graph.trainable_variables]
+    descent = Descent(variables, steps, RATES, WARM_UP)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step(known: Asked, strangers: Asked, number: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
-            parts = losses(model, known, strangers)
+            parts = losses(graphs, known, strangers)
         descent.step(tape, parts["total"], number)
         return parts
 
@@ -211,50 +228,42 @@ def train(
     turned, single = np.flatnonzero(moves), np.flatnonzero(~moves)
     single = single[pairs.f0[single] < HIGHEST_HZ]
     single = single[np.argsort(pairs.f0[single], kind="stable")]
-    spread = _spread(pairs)
     started = time.monotonic()
     figures: dict[str, float] = {}
     for i in range(1, steps + 1):
-        known = _known(pairs, spread, rng.choice(turned, BATCH), rng)
-        parts = step(known, _strangers(pairs, spread, single, rng), tf.constant(i, tf.float32))
+        known = _known(pairs, rng.choice(turned, BATCH), rng)
+        parts = step(known, _strangers(pairs, single, rng), tf.constant(i, tf.float32))
         if i % 100 == 0 or i == steps:
             figures = {name: float(value) for name, value in parts.items()}
             figures["minutes"] = (time.monotonic() - started) / 60
             report(i, steps, figures)
     descent.assign(descent.average())
-    rng, spread, errors = np.random.default_rng(seed), _spread(held_out), []
+    rng, errors = np.random.default_rng(seed), []
     for chosen in np.array_split(np.arange(len(held_out.f0)), max(1, len(held_out.f0) // BATCH)):
-        asked = _known(held_out, spread, chosen, rng)
+        asked = _known(held_out, chosen, rng)
         at = Spectra(asked.f0)
-        (middle,), _ = blends(model, at, asked)
+        (middle,), _ = blends(graphs, at, asked)
         errors.append(float(tf.reduce_mean(distance(asked.middle, middle, at))))
-    return model, figures | {"validation": float(np.mean(errors))}
+    return graphs, figures | {"validation": float(np.mean(errors))}
 
 
-def _spread(pairs: Pairs) -> Floats:
-    """The quantiles of all ends, (N, 2, ...)."""
-    return np.stack([quantiles(pairs.inputs[:, end].astype(np.float32)) for end in (0, 1)], axis=1)
-
-
-def _asked(f0: Floats, inputs: Reals, ends: Reals, spread: Floats, mix: Floats, middle: Reals) -> Asked:
-    away = np.stack([transported(spread[:, 0], spread[:, 1], each) for each in mix.T], axis=1)
+def _asked(f0: Floats, inputs: Reals, ends: Reals, mix: Floats, middle: Reals) -> Asked:
     far = apart(inputs[:, 0].astype(np.float32), inputs[:, 1].astype(np.float32))
-    return Asked(*(x.astype(np.float32) for x in (f0, inputs, far, ends, mix, away, middle)))
+    return Asked(*(x.astype(np.float32) for x in (f0, inputs, far, ends, mix, middle)))
 
 
-def _known(pairs: Pairs, spread: Floats, chosen: Indices, rng: np.random.Generator) -> Asked:
+def _known(pairs: Pairs, chosen: Indices, rng: np.random.Generator) -> Asked:
     which = rng.integers(MIDDLES, size=len(chosen))
     return _asked(
         pairs.f0[chosen],
         pairs.inputs[chosen],
         pairs.spectra[chosen][:, [0, -1]],
-        spread[chosen],
         pairs.mix[chosen, which][:, None],
         pairs.spectra[chosen, 1 + which],
     )
 
 
-def _strangers(pairs: Pairs, spread: Floats, single: Indices, rng: np.random.Generator) -> Asked:
+def _strangers(pairs: Pairs, single: Indices, rng: np.random.Generator) -> Asked:
     """Two of the `single` spectra, which lie in the order of their pitches, taken for sounds of one pitch, that of the
     first, at STATIONS between them."""
     place = rng.integers(len(single), size=STRANGERS)
@@ -265,7 +274,6 @@ def _strangers(pairs: Pairs, spread: Floats, single: Indices, rng: np.random.Gen
         pairs.f0[first],
         np.stack([pairs.inputs[first, 0], pairs.inputs[second, 0]], axis=1),
         np.stack([pairs.spectra[first, 0], pairs.spectra[second, 0]], axis=1),
-        np.stack([spread[first, 0], spread[second, 0]], axis=1),
         mix.astype(np.float32),
         np.zeros((STRANGERS, 0)),
     )

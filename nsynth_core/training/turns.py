@@ -269,7 +269,7 @@ def _fade(rng: Rng, source: Oscillator) -> Partials:
 TURNS: dict[str, tuple[int, float, Knob]] = {  # notes' patches in the corpus, share of the pairs, knob
     "cutoff": (24, 0.22, _cutoff),
     "resonance": (6, 0.06, _resonance),
-    "vowel": (16, 0.20, _vowel),
+    "vowel": (16, 0.22, _vowel),
     "pulse": (10, 0.07, _pulse),
     "fm": (16, 0.14, _fm),
     "fold": (12, 0.09, _fold),
@@ -277,7 +277,7 @@ TURNS: dict[str, tuple[int, float, Knob]] = {  # notes' patches in the corpus, s
     "tilt": (0, 0.04, _tilt),
     "comb": (4, 0.03, _comb),
     "point": (4, 0.03, _point),
-    "peaks": (6, 0.08, _peaks),
+    "peaks": (6, 0.14, _peaks),
     "fade": (0, 0.01, _fade),
 }
 

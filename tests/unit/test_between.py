@@ -7,31 +7,30 @@ import pytest
 
 from nsynth_core.features import TOP_HZ, hz_to_erb
 from nsynth_core.harmonic import between
-from nsynth_core.harmonic.between import PAIR_INPUTS, PAIR_OUTPUTS, PLACES, blend
+from nsynth_core.harmonic.between import CORRECTIONS, MEETINGS, PLACES, blend, travelled
+from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.harmonic.runtime import load
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.training.sweeps import sweeps
 
-
-def shipped(inputs):
-    return load()("between", inputs)
+OUTPUTS = {"matching": MEETINGS, "correction": CORRECTIONS}
 
 
-def silent(inputs):
-    return np.zeros((len(inputs), PAIR_OUTPUTS), dtype=np.float32)
+def shipped(name, inputs):
+    return load()(name, inputs)
 
 
-def still(inputs):
-    """Follows no transport."""
-    out = silent(inputs)
-    out[:, : between.FOLLOWED] = -np.repeat(np.float32(between.UNTOLD), PLACES)
-    return out
+def silent(name, inputs):
+    return np.zeros((len(inputs), OUTPUTS[name]), dtype=np.float32)
 
 
-def loud(inputs):
-    """Says something else of every pair."""
-    rng = np.random.default_rng(0)
-    return np.tanh(inputs @ rng.normal(0, 0.05, (PAIR_INPUTS, PAIR_OUTPUTS))).astype(np.float32)
+def loud(name, inputs):
+    """Says something else of every pair, and of a pair exchanged the opposite way."""
+    weights = np.random.default_rng(0).normal(0, 0.05, (inputs.shape[1], OUTPUTS[name]))
+    said = np.tanh(inputs @ weights)
+    if name == "matching":
+        said = said - np.tanh(np.roll(inputs, ENVELOPE_POINTS, axis=1) @ weights)
+    return said.astype(np.float32)
 
 
 def spectrum(f0: float, peak: float = 800.0, frames: int = 6) -> np.ndarray:
@@ -51,31 +50,31 @@ def line(mix: float, frames: int = 6) -> np.ndarray:
     return np.repeat(np.float32([[1 - mix], [mix]]), frames, axis=1)
 
 
-PAIRS = {"silent": silent, "still": still, "loud": loud, "shipped": shipped}
+NETWORKS = {"silent": silent, "loud": loud, "shipped": shipped}
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_the_ends_are_the_sources_whatever_the_network_says(pair):
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_ends_are_the_sources_whatever_the_network_says(network):
     sources = np.stack([spectrum(110, 500), spectrum(110, 2000)])
     for mix, end in ((0.0, 0), (1.0, 1)):
-        np.testing.assert_array_equal(blend(PAIRS[pair], sources, line(mix), at(110)), sources[end])
+        np.testing.assert_array_equal(blend(NETWORKS[network], sources, line(mix), at(110)), sources[end])
     # and next to the ends it is next to them
-    near = blend(PAIRS[pair], sources, line(1e-3), at(110))
+    near = blend(NETWORKS[network], sources, line(1e-3), at(110))
     np.testing.assert_allclose(near, sources[0], atol=0.5)
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_the_order_of_the_sources_means_nothing(pair):
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_order_of_the_sources_means_nothing(network):
     sources = np.stack([spectrum(150, peak) for peak in (400, 900, 2100, 5000)])
     weights = np.repeat(np.float32([[0.1], [0.2], [0.3], [0.4]]), 6, axis=1)
-    there = blend(PAIRS[pair], sources, weights, at(150))
-    back = blend(PAIRS[pair], sources[::-1], weights[::-1], at(150))
+    there = blend(NETWORKS[network], sources, weights, at(150))
+    back = blend(NETWORKS[network], sources[::-1], weights[::-1], at(150))
     np.testing.assert_allclose(there, back, atol=1e-3)
 
 
 def test_without_a_network_it_is_the_mean_of_powers_of_amplitudes():
     sources = np.stack([spectrum(110, 500), spectrum(110, 2000)])
-    out = blend(still, sources, line(0.5), at(110))
+    out = blend(silent, sources, line(0.5), at(110))
     mean = between.mean_db(sources, line(0.5))
     shift = out - mean
     assert np.ptp(shift) < 1e-3  # but for the level
@@ -88,13 +87,34 @@ def test_a_displaced_envelope_moves_its_peak_and_leaves_its_gaps():
     source[:, 1::2] -= 50  # odd partials only
     hz = np.arange(1, source.shape[1] + 1) * 110.0
     erb = hz_to_erb(np.float32(hz))[None].repeat(6, axis=0)
-    away = np.full((6, PLACES), 3.0, dtype=np.float32)  # read from 3 ERB higher: the peak comes down by as much
+    away = np.full(
+        (6, ENVELOPE_POINTS), 3.0, dtype=np.float32
+    )  # read from 3 ERB higher: the peak comes down by as much
     moved = between._moved(source, away, erb, at(110))
     middle = slice(4, 60, 2)
     before, after = (hz[middle][np.argmax(x[0, middle] + 12 * np.log2(hz[middle]))] for x in (source, moved))
     assert 2 < hz_to_erb(np.float32(before)) - hz_to_erb(np.float32(after)) < 4
     assert (moved[:, 2:60:2] - moved[:, 1:59:2] > 15).all()
     np.testing.assert_array_equal(between._moved(source, 0 * away, erb, at(110)), source)
+
+
+def test_what_meets_halfway_travels_evenly():
+    """Of a match that is the same everywhere, either envelope has gone its share of the way."""
+    match, mix = np.full((3, MEETINGS), 4.0, dtype=np.float32), np.float32([0.0, 0.25, 1.0])
+    away = travelled(match, mix)
+    np.testing.assert_allclose(away[:, 0], np.repeat(-4 * mix[:, None], ENVELOPE_POINTS, axis=1), atol=1e-5)
+    np.testing.assert_allclose(away[:, 1], np.repeat(4 * (1 - mix[:, None]), ENVELOPE_POINTS, axis=1), atol=1e-5)
+
+
+def test_what_meets_is_read_from_both_ends():
+    """What lies at 14 ERB in the first and at 20 in the second is read from there, wherever it has come."""
+    places = PLACES[:: between.HALFWAY]
+    match = np.clip(8 - np.abs(places - 17), 0, 6)[None].astype(np.float32)
+    for mix in np.float32([0.2, 0.5, 0.9]):
+        first, second = travelled(match, np.asarray([mix]))[0]
+        here = 14 + 6 * mix
+        assert here + np.interp(here, PLACES, first) == pytest.approx(14, abs=0.3)
+        assert here + np.interp(here, PLACES, second) == pytest.approx(20, abs=0.3)
 
 
 @pytest.mark.parametrize("knob", ["low-pass cutoff", "resonant low-pass", "band-pass", "vowel o to e"])
@@ -122,7 +142,7 @@ def test_sounds_alike_stay_themselves():
 
 def test_frames_of_noise_draw_nothing():
     voiced, unvoiced = spectrum(110, 800), np.full_like(spectrum(110), -100)
-    plain = blend(still, np.stack([voiced, unvoiced]), line(0.5), at(110))
+    plain = blend(silent, np.stack([voiced, unvoiced]), line(0.5), at(110))
     np.testing.assert_allclose(blend(loud, np.stack([voiced, unvoiced]), line(0.5), at(110)), plain, atol=1e-3)
 
 
@@ -159,17 +179,16 @@ def test_the_network_is_trained_on_what_is_played():
     ends = np.stack([spectrum(f0, peak, 1)[0, :PARTIALS] for peak in (500, 1900)])
     ends -= 10 * np.log10((10 ** (ends / 10)).sum(1, keepdims=True))
     inputs = between.spectrum_inputs(ends, np.full(2, f0, dtype=np.float32))
-    spread = between.quantiles(inputs)[:, None]
     padded = np.full((1, 2, PARTIALS), -100, dtype=np.float32)
     padded[0, :, : ends.shape[1]] = ends
     where = fit_between.Spectra(tf.constant([f0]))
+    graphs = fit_between.Graphs(
+        *(lambda x, name=name: tf.constant(loud(name, x.numpy())) for name in fit_between.Graphs._fields)
+    )
     for mix in np.float32([[[0.25]], [[0.6]]]):
-        away = between.transported(*spread, mix[0])[:, None]
         far = between.apart(inputs[:1], inputs[1:])
-        asked = fit_between.Asked(np.float32([f0]), inputs[None], far, padded, mix, away, padded[:, 0])
-        (trained,), _ = fit_between.blends(
-            lambda x: tf.constant(loud(x.numpy())), where, fit_between.Asked(*map(tf.constant, asked))
-        )
+        asked = fit_between.Asked(np.float32([f0]), inputs[None], far, padded, mix, padded[:, 0])
+        (trained,), _ = fit_between.blends(graphs, where, fit_between.Asked(*map(tf.constant, asked)))
         trained = fit_between.levelled(trained, where).numpy()[0, : ends.shape[1]]
         played = blend(loud, ends[:, None], line(float(mix[0, 0]), 1), at(f0, 1))[0]
         heard = played > played.max() - 60

@@ -361,6 +361,7 @@ def test_a_short_training_makes_all_files(
     from nsynth_core.analysis import analyse
     from nsynth_core.audio import read
     from nsynth_core.pitch import follow
+    from nsynth_core.training import fit
     from nsynth_core.training.corpus import note_arrays
     from presets import bank
 
@@ -381,7 +382,12 @@ def test_a_short_training_makes_all_files(
     (corpus / "corpus.json").write_text(json.dumps({"seed": 0, "sources": listing}))
 
     built = []
-    monkeypatch.setattr(bank, "build", lambda target, engine, *_, **__: built.append((target, engine.version)))
+
+    def build(target, engine, *_, **__):
+        target.write_bytes(b"")
+        built.append((target, engine.version))
+
+    monkeypatch.setattr(bank, "build", build)
     assert main(["train", str(corpus), "-o", str(model), "--steps", "3", "-q"]) == 0
     assert capsys.readouterr() == (f"{model}\n", "")
     assert {path.name for path in model.iterdir()} >= {
@@ -399,3 +405,14 @@ def test_a_short_training_makes_all_files(
     # nothing is trained over
     assert main(["train", str(corpus), "-o", str(model), "--steps", "3"]) == 1
     assert "--force" in capsys.readouterr().err
+    # what was interrupted after the field goes on there; another field is not taken for it
+    (model / "bank.npz").unlink()
+    fitted = fit.train
+    monkeypatch.setattr(fit, "train", lambda *_, **__: pytest.fail("the field was fitted again"))
+    assert main(["train", str(corpus), "-o", str(model), "--steps", "3", "-q"]) == 0
+    assert len({version for _, version in built}) == 1  # the seed decides everything
+    (model / "bank.npz").unlink()
+    asked: list[int] = []
+    monkeypatch.setattr(fit, "train", lambda *given, **rest: asked.append(given[4]) or fitted(*given, **rest))
+    assert main(["train", str(corpus), "-o", str(model), "--steps", "2", "-q"]) == 0
+    assert asked == [2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 CORPUS, MODEL = Path("corpus"), Path("model")
 STEPS = 20_000  # of the shipped weights
-PAIRS, PAIR_STEPS = 60_000, 14_000  # of the network that says what lies between two sounds
+PAIRS, PAIR_STEPS = 100_000, 14_000  # of the network that says what lies between two sounds
 
 
 def corpus(
@@ -62,7 +63,8 @@ def train(
 
     CORPUS is the folder that 'make-wavetable corpus' made. What is written takes the place of the shipped weights in
     nsynth_core/harmonic/weights/ and of the bank in presets/bank/. With --engine nsynth it is any folder of sounds, and
-    checkpoints of NSynth's own layout are written; an interrupted run goes on with the same command.
+    checkpoints of NSynth's own layout are written. An interrupted run goes on with the same command: NSynth's where it
+    was, the other after the field, where that was fitted.
     """
     if engine not in ("harmonic", "nsynth"):
         raise UsageError(f"no engine called '{engine}' is trained; choose harmonic or nsynth")
@@ -75,7 +77,9 @@ def train(
         raise UsageError("--width and --batch are those of --engine nsynth")
     if not source.is_dir():
         raise UserError(f"{source}: no such corpus folder; 'make-wavetable corpus -o {source}' makes one")
-    check_folder(output, force)
+    unfinished = (output / "checkpoint").is_dir() and not (output / "bank.npz").exists()
+    if force or not unfinished:  # else the run goes on
+        check_folder(output, force)
     from nsynth_core.training.corpus import load
 
     learn, held_out = load(source, ("train",)), load(source, ("validation",))
@@ -91,25 +95,30 @@ def train(
         return lambda step, of, figures: update(step, of, " ".join(f"{name} {x:.3f}" for name, x in figures.items()))
 
     share = (steps or STEPS) / STEPS
-    with progress("train", quiet) as update:
-        model, figures = fit.train(
-            learn,
-            held_out,
-            output / "checkpoint",
-            seed,
-            steps or STEPS,
-            report=figured(update),
-        )
+    run = {"seed": seed, "steps": steps or STEPS, "corpus": _digest(learn)}
+    told = {} if force else fit.kept(output / "checkpoint")
+    if told.get("run") == run:
+        model, figures = fit.build(), told["figures"]
+        model.restore(output / "checkpoint")
+    else:
+        with progress("train", quiet) as update:
+            model, figures = fit.train(
+                learn, held_out, output / "checkpoint", seed, steps or STEPS, report=figured(update)
+            )
+        told = {"run": run, "figures": figures, "commit": _commit()}
+        fit.keep(output / "checkpoint", told)
     with progress("pairs", quiet) as update:
         known = pairs.make(learn, max(1, round(share * PAIRS)), seed, update)
         unseen = pairs.make(held_out, max(1, round(share * PAIRS / 20)), seed + 1, update)
     with progress("between", quiet) as update:
-        between, found = fit_between.train(
+        graphs, found = fit_between.train(
             known, unseen, seed, max(1, round(share * PAIR_STEPS)), report=figured(update)
         )
     figures |= {f"between_{name}": figure for name, figure in found.items()}
-    between.save_weights(output / "checkpoint" / "between.weights.h5")
-    export.export(model.graphs | {"between": between}, output, _card(learn, seed, steps or STEPS, figures))
+    drawn = graphs._asdict()
+    for name, graph in drawn.items():
+        graph.save_weights(output / "checkpoint" / f"{name}.weights.h5")
+    export.export(model.graphs | drawn, output, _card(learn, seed, steps or STEPS, figures, told["commit"]))
     _write_linear_code(output / "pca.npz", learn, seed)
     _write_bank(output, seed, soundfonts, quiet)
     print(output)
@@ -145,8 +154,16 @@ def _train_nsynth(
     print(prefix)
 
 
-def _card(learn: Corpus, seed: int, steps: int, figures: dict[str, float]) -> dict[str, object]:
-    """What a reader of the weights wants to know of them."""
+def _digest(corpus: Corpus) -> str:
+    """Tells corpora apart: by their sources, and the pitches and lengths of their notes."""
+    parts = ["\n".join(corpus.names).encode(), *(corpus.arrays[name].tobytes() for name in ("f0", "length"))]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+
+
+def _card(
+    learn: Corpus, seed: int, steps: int, figures: dict[str, float], field_commit: str | None
+) -> dict[str, object]:
+    """What a reader of the weights wants to know of them. The field may have been fitted by an earlier run."""
     from nsynth_core.harmonic.network import DIMS
 
     families = {name: learn.families.count(name) for name in sorted(set(learn.families))}
@@ -155,6 +172,7 @@ def _card(learn: Corpus, seed: int, steps: int, figures: dict[str, float]) -> di
         "what": "harmonic field (encoder, branch, trunk) and what lies between two spectra, in LiteRT, half precision",
         "made_by": f"make-wavetable {version()}: make-wavetable corpus, make-wavetable train",
         "commit": _commit(),
+        "field_commit": field_commit,
         "seed": seed,
         "steps": steps,
         "dims": DIMS,
