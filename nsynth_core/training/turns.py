@@ -137,6 +137,29 @@ def _bank(rng: Rng, start: tuple[float, ...], end: tuple[float, ...]) -> Colour:
     return gain
 
 
+def _lobes(rng: Rng, source: Oscillator) -> Partials:
+    """Formants as speech synthesisers draw them: lobes, and next to nothing between them. They glide in octaves or, as
+    from one vowel to the next, in Hz."""
+    start, end = _formants(rng), _formants(rng)
+    count = int(rng.integers(1, 7))
+    levels = np.cumsum(rng.uniform(-14, 2, (2, count)), axis=1)
+    widths = np.exp(rng.uniform(np.log(50), np.log(250), (2, count)))
+    floor, octaves = _even(rng, 1e-5, 1e-2), rng.random() < 0.5
+
+    def gain(note: Note) -> Complexes:
+        x = position(note.t)
+        out = np.full((len(note.t), note.k.shape[1]), floor, dtype=np.complex128)
+        for number in range(count):
+            low, high = start[number], end[number]
+            centre = low ** (1 - x) * high**x if octaves else (1 - x) * low + x * high
+            level = 10 ** (((1 - x) * levels[0, number] + x * levels[1, number]) / 20)
+            width = (1 - x) * widths[0, number] + x * widths[1, number]
+            out += level * np.exp(-0.5 * ((note.hz - centre) / width) ** 2)
+        return out
+
+    return _behind(source(rng), gain)
+
+
 def _pulse(rng: Rng, _: Oscillator) -> Partials:
     wide = 0.5 if rng.random() < 0.4 else float(rng.uniform(0.25, 0.5))
     return waves.pulse(_turn(wide, float(rng.uniform(0.03, wide - 0.05))))
@@ -270,6 +293,7 @@ TURNS: dict[str, tuple[int, float, Knob]] = {  # notes' patches in the corpus, s
     "cutoff": (24, 0.22, _cutoff),
     "resonance": (6, 0.06, _resonance),
     "vowel": (16, 0.22, _vowel),
+    "lobes": (0, 0.12, _lobes),
     "pulse": (10, 0.07, _pulse),
     "fm": (16, 0.14, _fm),
     "fold": (12, 0.09, _fold),
