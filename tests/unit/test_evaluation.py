@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -139,6 +140,29 @@ class TestBlending:
         assert evaluation.between_synth(said.append) == {}
         assert "vita" in said[0]
 
+    def test_voices(self, monkeypatch):
+        if shutil.which("espeak-ng") is None:
+            pytest.skip("espeak-ng is not installed")
+        monkeypatch.setattr(sounds, "GLIDERS", ("en-us",))
+        found = evaluation.between_voices()
+        assert set(found["knobs"]["harmonic"]) == set(sounds.GLIDES)
+        assert all(1 < error < 20 for error in found["knobs"]["crossfade"].values())
+
+    def test_halfway_is_where_half_of_what_changes_has_changed(self, monkeypatch, plain):
+        rows = [np.linspace(-10, -50 - 20 * x, 40) for x in (0, 0, 0, 0.25, 0.5, 0.75, 1, 1)]
+        glide = replace(plain(196.0, 8, rows[0]), partials_db=np.stack(rows).astype(np.float32))
+        monkeypatch.setattr(blending, "glides", lambda: iter([("tilt", glide)]))
+        ((name, f0, stations),) = blending._glides()
+        assert (name, f0) == ("tilt", pytest.approx(196))
+        for x, station in zip((0, 0.25, 0.5, 0.75, 1), stations, strict=True):
+            np.testing.assert_allclose(station.partials_db[:, -1], -50 - 20 * x, atol=1e-3)
+
+    def test_without_voices(self, monkeypatch):
+        monkeypatch.setattr("shutil.which", lambda name: None)
+        said: list[str] = []
+        assert evaluation.between_voices(said.append) == {}
+        assert "espeak-ng" in said[0]
+
 
 @pytest.fixture(scope="module")
 def played():
@@ -261,6 +285,7 @@ FIGURES: dict[str, Any] = {
         "knobs": {name: {"pulse width": 5.0 - i} for i, name in enumerate(("harmonic", "crossfade"))},
     },
     "between_synth": {},
+    "between_voices": {},
     "ends": {"held-out instruments": ends(0.1), "of them recordings": ends(0.7)},
     "perceptual": {"plain": 0.001, "engine": 0.001, "code": 0.002, "engine_ratio": 1.0, "code_ratio": 2.0},
     "speed": {"median": 100.0, "slowest": 50.0, "two_threads": 150.0},

@@ -25,6 +25,11 @@ PARTS = {
     "balance": "level between channels, dB",
     "correlation": "correlation of channels",
 }
+HALFWAY = {
+    "between": "a patch's knob turned partly, dB",
+    "between_synth": "Vital's knobs, dB",
+    "between_voices": "voices halfway from vowel to vowel, dB",
+}
 HEARD = {"plain": "no network", "engine": "the engine", "code": "code alone"}
 RECORDED = "of them recordings"
 GOALS = (  # what, where in the report, the least that will do, what is aimed at; ratios are to the baseline
@@ -88,11 +93,11 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _head("blends of two notes", blends)
         for key, (label, more) in SCORES.items():
             yield _row(label, {name: scores[key] for name, scores in blends.items()}, more)
-    for key, title in (("between", "a patch's knob turned partly, dB"), ("between_synth", "Vital's knobs, dB")):
+    for key, title in HALFWAY.items():
         if between := found.get(key):
             engines = between["knobs"]
             yield from _head(title, engines, "to better")
-            yield _row("all knobs", {name: between[name] for name in engines}, False, between["ratio"])
+            yield _row("all of them", {name: between[name] for name in engines}, False, between["ratio"])
             for knob in next(iter(engines.values())):
                 yield _row(f"  {knob}", {name: errors[knob] for name, errors in engines.items()}, False)
     for kind, errors in found["ends"].items():

@@ -18,7 +18,7 @@ from nsynth_core.embedding import Embedding
 from nsynth_core.errors import UserError
 from nsynth_core.harmonic.runtime import load, weights_folder
 from nsynth_core.notes import midi_to_hz
-from nsynth_core.training.evaluation.blending import between, between_synth, blends
+from nsynth_core.training.evaluation.blending import between, between_synth, between_voices, blends
 from nsynth_core.training.evaluation.coding import (
     Pca,
     load_pca,
@@ -36,6 +36,7 @@ __all__ = [
     "Pca",
     "between",
     "between_synth",
+    "between_voices",
     "blends",
     "elsewhere",
     "ends",
@@ -119,6 +120,8 @@ def report(
     out["between"] = between()
     progress("a real synth's patches halfway")
     out["between_synth"] = between_synth(left_out.append)
+    progress("voices halfway from vowel to vowel")
+    out["between_voices"] = between_voices(left_out.append)
     progress("ends")
     recorded = [note for note in notes if note.source.licence == "MIT"]
     spoken = [note for note in foreign if note.source.family == "recorded voices"]

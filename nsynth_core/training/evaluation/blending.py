@@ -19,7 +19,7 @@ from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import follow
 from nsynth_core.spacing import steps
 from nsynth_core.training.evaluation import vital
-from nsynth_core.training.evaluation.sounds import RATE, Note, below_level
+from nsynth_core.training.evaluation.sounds import RATE, Note, below_level, glides
 from nsynth_core.training.sweeps import sweeps
 
 COMPARED = ("harmonic", "crossfade", "envelope", "transport")  # engines on features
@@ -28,7 +28,7 @@ PAIRS = 240
 SWEEP_HZ = (82.4, 196.0, 392.0)
 SYNTH_KEYS = (40, 55, 67)
 SWEEP_MIXES = (0.25, 0.5, 0.75)
-STEADY = slice(30, 70)  # frames of a held note
+STEADY, STILL = slice(30, 70), 12  # frames of a held note; of a moment that is held
 
 Turns = tuple[str, float, list[Features]]  # a knob's name, f0, the patch at 0, SWEEP_MIXES and 1
 
@@ -79,6 +79,24 @@ def between_synth(left_out: Callable[[str], None] = lambda line: None) -> dict[s
     except UserError as error:
         left_out(str(error))
         return {}
+
+
+def between_voices(left_out: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """As between, of voices that glide from one vowel to another: halfway is where half of what changes has changed.
+    Empty without espeak-ng."""
+    try:
+        return _between(_glides())
+    except UserError as error:
+        left_out(str(error))
+        return {}
+
+
+def _glides() -> Iterator[Turns]:
+    for name, features in glides():
+        shape = below_level(features)
+        gone = np.append(0, np.cumsum(spectral_distance(shape[1:], shape[:-1])))
+        stations = np.abs(gone - gone[-1] * np.c_[[0, *SWEEP_MIXES, 1]]).argmin(1)
+        yield name, float(np.median(features.f0_hz)), [rows(features, np.full(STILL, at)) for at in stations]
 
 
 def _closed_forms() -> Iterator[Turns]:

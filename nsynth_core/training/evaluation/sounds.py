@@ -17,7 +17,7 @@ from nsynth_core import audio
 from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
-from nsynth_core.features import FRAME_RATE, Features
+from nsynth_core.features import FRAME_RATE, Features, rows
 from nsynth_core.harmonic.inputs import relative
 from nsynth_core.pitch import PitchTrack, Unpitched, follow, track
 from nsynth_core.training import soundfont, voices
@@ -27,7 +27,7 @@ KEYS = (36, 48, 60, 72)
 VELOCITY = 90
 RATE = 48_000
 EVERY = 8
-LOUD_DB = 40.0
+LOUD_DB, GLIDING_DB = 40.0, 15.0
 MIN_CONFIDENCE = 0.25
 SILENT = 1e-3
 
@@ -38,6 +38,8 @@ UNSEEN_KEYS = (43, 55, 67)
 UNSEEN_PRESETS = 16
 WORDS = ("yellow", "moonlight", "away", "marmalade", "seven", "willow")
 SPEAKERS = ("en-us", "it+m1", "fr+m3", "en-us+m1")  # in the corpus voices hold five vowels; none says a word
+GLIDERS = ("en-us", "de+travis", "de+zac", "de+sandro", "de+Jacky", "de+grandma")  # none is in the corpus
+GLIDES = {"a to i": "aI", "o to y": "OY", "a to u": "aU"}
 VOWELS = (("en-us", "3:"), ("en-us+f4", "3:"), ("fr+m1", "@"), ("en-us+m3", "A:"), ("fr+f4", "y"), ("it+m1", "E"))
 VOWEL_KEYS = (48, 55, 60)
 NOT_SHIPPED = "for measuring only"
@@ -127,12 +129,16 @@ def _words(limit: int | None) -> Iterator[Note]:
     voices.check_installed()
     said = [(word, SPEAKERS[i % len(SPEAKERS)]) for i, word in enumerate(WORDS)]
     for word, voice in evenly(said, limit):
-        command = ["espeak-ng", "--stdout", "-v", voice, "-s", "110", word]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode:
-            raise UserError(f"espeak-ng cannot speak '{voice}': {done.stderr.decode(errors='replace')}")
-        samples, rate = soundfile.read(io.BytesIO(done.stdout), dtype="float32", always_2d=True)
-        yield from _spoken(f"{word}, {voice}", "spoken words", Sound(samples, rate))
+        yield from _spoken(f"{word}, {voice}", "spoken words", _said(voice, "110", word))
+
+
+def _said(voice: str, speed: str, text: str) -> Sound:
+    command = ["espeak-ng", "--stdout", "-m", "-v", voice, "-s", speed, text]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise UserError(f"espeak-ng cannot speak '{voice}': {done.stderr.decode(errors='replace')}")
+    samples, rate = soundfile.read(io.BytesIO(done.stdout), dtype="float32", always_2d=True)
+    return Sound(samples, rate)
 
 
 def _spoken(name: str, family: str, sound: Sound) -> Iterator[Note]:
@@ -171,6 +177,19 @@ def evenly(items: Sequence[T], limit: int | None) -> list[T]:
     if limit is None or limit >= len(items):
         return list(items)
     return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, limit).astype(int))]
+
+
+def glides() -> Iterator[tuple[str, Features]]:
+    """(what glides, its features) of diphthongs on one pitch: what lies between two vowels of a voice is in them."""
+    voices.check_installed()
+    for voice in GLIDERS:
+        for name, phoneme in GLIDES.items():
+            sound = _said(voice, "60", f'<prosody range="0">[[{phoneme}:]]')
+            features = analyse(sound, track(sound))
+            level = features.level_db()
+            first, *_, last = np.flatnonzero(level > level.max() - GLIDING_DB)
+            edge = (last - first) // 7  # where the voice comes and goes, nothing glides yet
+            yield name, rows(features, slice(first + edge, last - edge))
 
 
 def below_level(features: Features) -> Floats:
