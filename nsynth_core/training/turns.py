@@ -138,8 +138,8 @@ def _bank(rng: Rng, start: tuple[float, ...], end: tuple[float, ...]) -> Colour:
 
 
 def _lobes(rng: Rng, source: Oscillator) -> Partials:
-    """Formants as speech synthesisers draw them: lobes, and next to nothing between them. They glide in octaves or, as
-    from one vowel to the next, in Hz."""
+    """Formants as speech synthesisers draw them: lobes, and next to nothing between them, over an even spectrum or
+    another sound's. They glide in octaves or, as from one vowel to the next, in Hz."""
     start, end = _formants(rng), _formants(rng)
     count = int(rng.integers(1, 7))
     levels = np.cumsum(rng.uniform(-14, 2, (2, count)), axis=1)
@@ -157,7 +157,7 @@ def _lobes(rng: Rng, source: Oscillator) -> Partials:
             out += level * np.exp(-0.5 * ((note.hz - centre) / width) ** 2)
         return out
 
-    return _behind(source(rng), gain)
+    return _behind(source(rng), gain) if rng.random() < 0.5 else gain
 
 
 def _pulse(rng: Rng, _: Oscillator) -> Partials:
@@ -293,7 +293,7 @@ TURNS: dict[str, tuple[int, float, Knob]] = {  # notes' patches in the corpus, s
     "cutoff": (24, 0.22, _cutoff),
     "resonance": (6, 0.06, _resonance),
     "vowel": (16, 0.22, _vowel),
-    "lobes": (0, 0.12, _lobes),
+    "lobes": (0, 0.20, _lobes),
     "pulse": (10, 0.07, _pulse),
     "fm": (16, 0.14, _fm),
     "fold": (12, 0.09, _fold),

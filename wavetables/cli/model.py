@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CORPUS, MODEL = Path("corpus"), Path("model")
 STEPS = 20_000  # of the shipped weights
-PAIRS, PAIR_STEPS = 100_000, 14_000  # of the network that says what lies between two sounds
+PAIRS, PAIR_STEPS = 100_000, 16_000  # of the network that says what lies between two sounds
 
 
 def corpus(
