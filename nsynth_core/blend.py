@@ -22,6 +22,7 @@ from nsynth_core.harmonicity import doubts
 from nsynth_core.knobs import Knobs, turned
 from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import describe, follow, track
+from nsynth_core.settling import settled
 from nsynth_core.spacing import even_places, seen
 
 PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, no note is turned up
@@ -193,7 +194,7 @@ def blended(
     path = np.asarray(weights, dtype=np.float32)
     if path.ndim == 2:
         path = read_path(path, np.linspace(0, len(path) - 1, len(f0_hz)))
-    features = coder.decode(mix(embeddings, list(path.T)), f0_hz, knobs.detail)
+    features = settled(coder.decode(mix(embeddings, list(path.T)), f0_hz, knobs.detail))
     return turned(features, knobs, None if knobs.envelope is None else embeddings[knobs.envelope].level_db)
 
 
@@ -310,5 +311,5 @@ def read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
 
 def _decode_path(coder: Coder, moments: Sequence[Embedding], path: Floats, f0_hz: float, knobs: Knobs) -> Features:
     rows = np.zeros(len(path))
-    whole = [at_frames(moment, rows) for moment in moments]
-    return blended(coder, whole, path, np.full(len(path), f0_hz, dtype=np.float32), replace(knobs, envelope=None))
+    whole = mix([at_frames(moment, rows) for moment in moments], list(np.asarray(path, dtype=np.float32).T))
+    return turned(coder.decode(whole, np.full(len(path), f0_hz, dtype=np.float32), knobs.detail), knobs)

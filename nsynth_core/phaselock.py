@@ -26,6 +26,7 @@ LONG_KERNEL = 512
 MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
 ENOUGH_ROWS = 2000  # of the partials' errors to tell a string's stiffness from, ten seconds
 STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself being noise
+MOST_NOISE = 12.0  # times what the partials' scatter explains: noise comes to 4, vibrato to 170 and more
 MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
 
 
@@ -121,9 +122,11 @@ def _smooth(values: Doubles, frames: int) -> Doubles:
     return np.asarray(np.maximum(spread[frames - 1 : len(padded)], 0.0), dtype=np.float64)
 
 
-def _steadied(f0_hz: Doubles, weight: Doubles) -> Doubles:
+def _steadied(f0_hz: Doubles, weight: Doubles, scatter: Doubles) -> Doubles:
     """`f0_hz` (T,) smoothed, around each value, over twice the time again and again while that changes it less and
-    less. Noise in the phases does (its part in f0 falls as length^-1.5); vibrato, jitter and steps do not."""
+    less. Noise in the phases does (its part in f0 falls as length^-1.5); vibrato, jitter and steps do not, nor does
+    anything that changes it by much more than its variance `scatter` (T,): a vibrato of a few periods would be gone
+    with the first of these windows."""
     length = max(MIN_SMOOTH, 2 * round(PERIODS / float(np.median(f0_hz)) / HOP_SECONDS) + 1)
     result = last = f0_hz
     change, steady = np.full(len(f0_hz), np.nan), np.ones(len(f0_hz), dtype=bool)
@@ -131,6 +134,7 @@ def _steadied(f0_hz: Doubles, weight: Doubles) -> Doubles:
         longer = _smooth(weight * f0_hz, length) / _smooth(weight, length)
         previous, change = change, np.sqrt(_smooth((longer - last) ** 2, 2 * length + 1) / (length + 1))
         steady &= ~(change >= STILL_NOISE * previous)
+        steady &= change < MOST_NOISE * np.sqrt(_smooth(scatter, 2 * length + 1) / (length + 1))
         result = np.where(steady & (previous > 0), last, result)
         last, length = longer, 2 * length + 1
     return result
@@ -207,7 +211,9 @@ def lock(
         f0_hz = f0_hz * np.clip(1 + delta / f0_hz, 0.95, 1.05)
         f0_hz = bridge(f0_hz, known if known.any() else voiced)
     if stages == STAGES:
-        f0_hz = _steadied(f0_hz, np.append(loud, loud[-1]) * known + 1e-9 * loud.max() + 1e-30)
+        heard = np.append(loud, loud[-1]) * known + 1e-9 * loud.max() + 1e-30
+        scatter = inside / (weight.sum(1) + 1e-30)
+        f0_hz = _steadied(f0_hz, heard, np.append(scatter, scatter[-1]))
     return f0_hz, b
 
 

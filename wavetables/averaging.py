@@ -21,6 +21,8 @@ FIT = 8  # frames that are taken to turn and grow alike
 BLURS = {0: 0.026, 1: 0.02, 2: 0.0625}
 FAST = 0.2  # of its energy: a harmonic that its neighbours miss by more moves too fast to be interpolated
 CUBIC = np.array([-1.0, 4.0, 0.0, 4.0, -1.0])  # predicts a cycle from two to either side
+# of fourth and sixth order: they leave of steady movement next to nothing
+DIFFERENCES = np.array([1.0, -4.0, 6.0, -4.0, 1.0]), np.array([-1.0, 6.0, -15.0, 20.0, -15.0, 6.0, -1.0])
 KINKED = 8.0  # times the error of predicting from twice as far, where slopes change at random (smooth movement: 16)
 FULL_BAND = 0.46  # of the rate: above it a recording's own filter begins
 RAMP = 0.25  # of a period: flanks of a single cycle, which is flat between
@@ -131,6 +133,11 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
     # of noise the first term is half the second
     fast = np.maximum(bend - 3 * noise - FAST * (np.abs(middle) ** 2).sum(0), 0.0)
     noise = np.clip((KINKED * bend - far) / (1.5 * (KINKED - 1)), 0.0, noise)
+    for taps in DIFFERENCES:
+        if len(taps) // 2 <= reach:
+            steps = enumerate(taps, reach - len(taps) // 2)
+            rest = np.abs(sum(tap * spectra[rows[:, k]] for k, tap in steps)) ** 2
+            noise = np.minimum(noise, np.median(rest, axis=0) / np.log(2) * len(rows) / (taps**2).sum())
     errors = []
     for span in spans:
         offsets = np.arange(-max(_reach(span), 1), max(_reach(span), 1) + 1)
