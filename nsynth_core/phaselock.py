@@ -18,6 +18,7 @@ STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high 
 PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
 LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 CARRIED = 1e-3  # of the energy: less is what the windows let through of other partials
+LEAK = 1e-4  # of a neighbouring partial's power: a window's side lobes while f0 moves
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
 HINT_DB = 6.0
@@ -143,8 +144,11 @@ def _steadied(f0_hz: Doubles, weight: Doubles, scatter: Doubles) -> Doubles:
 def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
     """What to add to the inharmonicity to explain the relative errors (T, H) of the partials; 0 unless it stands well
     out of their scatter and explains most of them."""
-    if len(numbers) < 3:
+    beside = np.pad(power.sum(0), 1)
+    own = power.sum(0) > LEAK * np.maximum(beside[:-2], beside[2:])
+    if own.sum() < 3:
         return 0.0
+    error, power, numbers = error[:, own], power[:, own], numbers[own]
     count = len(error)
     # windows overlap: about one in eight is independent
     apart = int(np.clip(count // ENOUGH_ROWS, 1, 8))

@@ -7,6 +7,7 @@ partials settles the octave, and a phase lock to them makes f0 exact (nsynth_cor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +44,7 @@ NO_GUESS = 0.05  # confidence of a guess that would only mislead
 CERTAINTY = 0.7, 5.0  # exponent of the confidence, and over the periods heard: 0.5 parts breathy notes from snares
 MOST_PERIODS = phaselock.PERIODS / phaselock.LEAST_SECONDS  # a second: more in one window tell no more
 LEAST_COHERENCE = 0.7  # beside the whole note's: what keeps its phases less is a consonant that rings
+LEAP, SHORTEST_LEAP = 0.4, 0.05  # octaves in one step of the track, seconds
 FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
 # glibc hands freed memory back to the system above a limit that freeing a block of this size raises: without, the
 # blocks of a long sound come as new zeroed pages again and again, which takes as long as the arithmetic
@@ -123,7 +125,7 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: 
     voiced = hz > 0
     if not voiced.any():
         raise Unpitched(None, 0.0)
-    f0, stiffness = phaselock.lock(audio, bridge(hz, voiced), voiced, stages=(3,))
+    f0, stiffness = phaselock.lock(audio, _without_leaps(audio, bridge(hz, voiced), voiced), voiced, stages=(3,))
     for _ in range(3):
         middle = float(np.median(f0[voiced]))
         hinted = 0.0 if hint is None else midi_to_hz(hint) / middle
@@ -182,6 +184,23 @@ def follow(sound: Sound, pitch: float, cents: float = 100.0) -> PitchTrack:
 def describe(track: PitchTrack) -> str:
     """ "A3 +12 cents, confidence 0.97" """
     return f"{_cents_name(track.pitch)}, confidence {track.confidence:.2f}"
+
+
+def _without_leaps(audio: _Audio, f0_hz: Doubles, voiced: NDArray[np.bool_]) -> Doubles:
+    """`f0_hz` (T,) without leaps to another octave and back: what lies between two leaps is looked at by itself, and
+    moved where its partials say so and that takes a leap away. Within a room's answer, two periods resemble each other
+    more than one does."""
+    f0_hz = f0_hz.copy()
+    edges = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(np.log2(f0_hz))) > LEAP) + 1, [len(f0_hz)]])
+    for a, b in pairwise(edges) if len(edges) > 2 else ():
+        here = voiced & (np.arange(len(f0_hz)) >= a) & (np.arange(len(f0_hz)) < b)
+        if here.sum() < SHORTEST_LEAP / HOP_SECONDS:
+            continue
+        ratio = phaselock.octave(audio, f0_hz, here, audio.energy, 0.0)
+        beside = [f0_hz[k] / f0_hz[j] for k, j in ((a - 1, a), (b, b - 1)) if 0 <= k < len(f0_hz)]
+        if any(abs(np.log2(other / ratio)) < LEAP for other in beside):
+            f0_hz[a:b] *= ratio
+    return f0_hz
 
 
 def _cents_name(midi: float) -> str:

@@ -25,16 +25,19 @@ CUBIC = np.array([-1.0, 4.0, 0.0, 4.0, -1.0])  # predicts a cycle from two to ei
 DIFFERENCES = np.array([1.0, -4.0, 6.0, -4.0, 1.0]), np.array([-1.0, 6.0, -15.0, 20.0, -15.0, 6.0, -1.0])
 KINKED = 8.0  # times the error of predicting from twice as far, where slopes change at random (smooth movement: 16)
 FULL_BAND = 0.46  # of the rate: above it a recording's own filter begins
+BURIED = 0.5  # of a single cycle's energy: there a harmonic that is more than half noise is left out
 RAMP = 0.25  # of a period: flanks of a single cycle, which is flat between
+CALM = 0.5  # of the mean change from a cycle to the next
 POOL = 2.0  # harmonics up to an octave apart choose their window together
 LONGEST_SPAN = 0.8  # seconds it may cover; four periods always
 
 
 def averaged(
     readers: list[Reader], phase: Phase, picks: Numbers, active: Numbers, average: int | None
-) -> tuple[Complexes, Numbers]:
+) -> tuple[Complexes, Doubles, Numbers]:
     """Spectra (channels, n, points / 2 + 1) of the picked cycles, each harmonic averaged over as many periods as serve
-    it in all channels together, or over `average`; and those periods (points / 2 + 1,)."""
+    it in all channels together, or over `average`; the moments (n,) they stand for, in cycles; and those periods
+    (points / 2 + 1,). Near the Nyquist frequency what is noise for the most part is left out."""
     longest = max(4.0, LONGEST_SPAN * float(np.median(phase.f0(picks))))
     spans = [span for span in SPANS if span <= min(longest, max(len(active) - 1, 2))] if average is None else [average]
     reach = max(map(_reach, spans))
@@ -44,18 +47,37 @@ def averaged(
     around = np.clip(active[-1] - np.abs(active[-1] - around), active[0], active[-1])
     distinct, rows = np.unique(around, return_inverse=True)
     rows = rows.reshape(around.shape)
-    choices, errors = [], []
-    for reader in readers:
+    choices, errors, seam = [], [], 0.0
+    for number, reader in enumerate(readers):
         cycles = reader.cycles(phase, distinct)
-        choices.append(np.fft.rfft(folded(cycles, rows, spans)))
+        if number == 0:
+            seam = _calmest(cycles, rows)
+        choices.append(np.fft.rfft(folded(cycles, rows, spans, seam)))
         if average is None:
             errors.append(_errors(np.fft.rfft(cycles), rows, spans))
+    moments: Doubles = picks + np.float64(0.5 + seam)
     if average is not None:
-        return np.stack([choice[0] for choice in choices]), np.full(choices[0].shape[2], average)
-    best = _best_span(np.sum(errors, axis=0))
-    chosen = _within_reach(best, spans, phase.f0(distinct)[rows], readers[0].rate)
-    frame, number = np.arange(len(picks))[:, None], np.arange(len(best))
-    return np.stack([choice[chosen, frame, number] for choice in choices]), np.maximum(np.asarray(spans)[best], 1)
+        return np.stack([choice[0] for choice in choices]), moments, np.full(choices[0].shape[2], average)
+    error, rate = np.sum(errors, axis=0), readers[0].rate
+    best = _best_span(error)
+    chosen = _within_reach(best, spans, phase.f0(distinct)[rows], rate)
+    frame, harmonic = np.arange(len(picks))[:, None], np.arange(len(best))
+    spectra = np.stack([choice[chosen, frame, harmonic] for choice in choices])
+    buried = error[0] > BURIED * np.sum([np.abs(choice[0]) ** 2 for choice in choices], axis=(0, 1))
+    spectra[:, buried & (harmonic * phase.f0(picks)[:, None] > FULL_BAND * rate)] = 0.0
+    return spectra, moments, np.maximum(np.asarray(spans)[best], 1)
+
+
+def _calmest(cycles: Doubles, rows: Numbers) -> float:
+    """Where in the period, -0.5..0.5, one cycle goes on as the next one does, if anywhere: there single cycles are cut
+    and crossfaded, for an edge that moves would be doubled. The `rows` say which of the `cycles` (any, points) are
+    adjacent."""
+    middle, points = rows.shape[1] // 2, cycles.shape[1]
+    change = ((cycles[rows[:, middle + 1]] - cycles[rows[:, middle]]) ** 2).sum(0)
+    ramp = np.abs(np.arange(points) / points - 0.5) < RAMP / 2
+    change = np.fft.irfft(np.fft.rfft(change) * np.fft.rfft(np.fft.ifftshift(ramp)), points)
+    seam = int(np.argmin(change)) / points
+    return 0.0 if change.min() > CALM * change.mean() else seam - (seam >= 0.5)
 
 
 def _within_reach(best: Numbers, spans: list[int], f0: Doubles, rate: int) -> Numbers:
@@ -93,13 +115,13 @@ def _window(place: Doubles, span: int) -> Doubles:
     return np.interp(place, whole, hann)
 
 
-def folded(cycles: Doubles, rows: Numbers, spans: Sequence[int]) -> Doubles:
-    """Adjacent cycles under windows of so many periods, centred on the middle one, folded to one cycle
-    (spans, n, points). The `rows` (n, run) say which of the `cycles` (any, points) are adjacent."""
+def folded(cycles: Doubles, rows: Numbers, spans: Sequence[int], seam: float = 0.0) -> Doubles:
+    """Adjacent cycles under windows of so many periods, centred on the middle one and `seam` periods (-0.5..0.5) on,
+    folded to one cycle (spans, n, points). The `rows` (n, run) say which of the `cycles` (any, points) are adjacent."""
     reach, points = rows.shape[1] // 2, cycles.shape[1]
     out, step = np.zeros((len(spans), len(rows), points)), max(1, BLOCK // points)
     for k in range(2 * reach + 1):
-        place = k - reach + np.arange(points) / points - 0.5
+        place = k - reach + np.arange(points) / points - 0.5 - seam
         windows = [(each, _window(place, s)) for each, s in enumerate(spans) if abs(k - reach) <= _reach(s)]
         for a in range(0, len(rows), step) if windows else ():
             part = cycles[rows[a : a + step, k]]
@@ -121,6 +143,8 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
     reach = rows.shape[1] // 2
     if len(spans) < 4:  # too few cycles to predict one from others: two periods
         return np.stack([np.full(spectra.shape[1], float(span != 2)) for span in spans])
+    inner = (np.diff(rows[:, max(reach - 3, 0) : reach + 4]) == 1).all(1)  # what is mirrored at the ends is kinked
+    rows = rows[inner] if inner.sum() > FIT else rows
     middle = spectra[rows[:, reach]]
     beside = spectra[rows[:, reach - 1]] + spectra[rows[:, reach + 1]]
     parts = np.arange(0, len(rows), FIT)
@@ -136,8 +160,8 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
     for taps in DIFFERENCES:
         if len(taps) // 2 <= reach:
             steps = enumerate(taps, reach - len(taps) // 2)
-            rest = np.abs(sum(tap * spectra[rows[:, k]] for k, tap in steps)) ** 2
-            noise = np.minimum(noise, np.median(rest, axis=0) / np.log(2) * len(rows) / (taps**2).sum())
+            rest = (np.abs(sum(tap * spectra[rows[:, k]] for k, tap in steps)) ** 2).sum(0)
+            noise = np.minimum(noise, rest / (taps**2).sum())
     errors = []
     for span in spans:
         offsets = np.arange(-max(_reach(span), 1), max(_reach(span), 1) + 1)
@@ -152,8 +176,11 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
 
 def _best_span(errors: Doubles) -> Numbers:
     """The row of least error for each harmonic. Neighbours vote together: what one partial of a stretched tone leaks
-    into the next harmonic looks like noise there."""
-    total = np.cumsum(np.pad(errors, ((0, 0), (1, 0))), axis=1)
+    into the next harmonic looks like noise there. Above one that turns too fast for any window (row 0) all do: edges
+    and stiff strings turn a harmonic by more the higher it is, until it turns at random and looks like noise."""
+    total = np.cumsum(np.pad(errors[:, 1:], ((0, 0), (2, 0))), axis=1)  # without the offset
     number = np.arange(errors.shape[1])
     low, high = (number / POOL).astype(np.int64), np.minimum((number * POOL).astype(np.int64) + 1, len(number))
-    return np.asarray(np.argmin(total[:, high] - total[:, low], axis=0), dtype=np.int64)
+    best = np.argmin(total[:, high] - total[:, low], axis=0)
+    best[1:] *= np.logical_and.accumulate(best[1:] > 0)
+    return np.asarray(best, dtype=np.int64)

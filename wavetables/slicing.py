@@ -85,7 +85,7 @@ def slice_channels(
     reader = readers[0] if len(readers) == 1 else Reader(mid, rate, low_hz)
     wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
     picks = _picked(reader, phase, active, power[active - numbers[0]], wanted, even)
-    spectra, periods = averaged(readers, phase, picks, active, average)
+    spectra, moments, periods = averaged(readers, phase, picks, active, average)
     # no harmonic that cycles beside this one could not hold either
     highest = np.max([phase.f0(np.clip(picks + k, active[0], active[-1])) for k in (-1, 0, 1)], axis=0)
     spectra[:, np.arange(spectra.shape[2]) * highest[:, None] > 0.5 * rate] = 0.0
@@ -94,7 +94,7 @@ def slice_channels(
     keep = min(spectra.shape[2], FRAME_SIZE // 2)
     full[:, :, :keep] = spectra[:, :, :keep]
     cycles = np.asarray(np.fft.irfft(full * (FRAME_SIZE / reader.points), FRAME_SIZE), dtype=np.float32)
-    return Slices(cycles, phase.seconds_of(picks + 0.5), len(active), len(numbers), periods[1:])
+    return Slices(cycles, phase.seconds_of(moments), len(active), len(numbers), periods[1:])
 
 
 def slice_each(notes: Iterable[Sound], pitch: float) -> Floats:
