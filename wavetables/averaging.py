@@ -24,6 +24,7 @@ CUBIC = np.array([-1.0, 4.0, 0.0, 4.0, -1.0])  # predicts a cycle from two to ei
 # of fourth and sixth order: they leave of steady movement next to nothing
 DIFFERENCES = np.array([1.0, -4.0, 6.0, -4.0, 1.0]), np.array([-1.0, 6.0, -15.0, 20.0, -15.0, 6.0, -1.0])
 KINKED = 8.0  # times the error of predicting from twice as far, where slopes change at random (smooth movement: 16)
+LEAST_NOISE = 1e-8  # of its energy: no recording has less
 FULL_BAND = 0.46  # of the rate: above it a recording's own filter begins
 BURIED = 0.5  # of a single cycle's energy: there a harmonic that is more than half noise is left out
 RAMP = 0.25  # of a period: flanks of a single cycle, which is flat between
@@ -63,7 +64,7 @@ def averaged(
     chosen = _within_reach(best, spans, phase.f0(distinct)[rows], rate)
     frame, harmonic = np.arange(len(picks))[:, None], np.arange(len(best))
     spectra = np.stack([choice[chosen, frame, harmonic] for choice in choices])
-    buried = error[0] > BURIED * np.sum([np.abs(choice[0]) ** 2 for choice in choices], axis=(0, 1))
+    buried = error[1] > BURIED * np.sum([np.abs(choice[0]) ** 2 for choice in choices], axis=(0, 1))
     spectra[:, buried & (harmonic * phase.f0(picks)[:, None] > FULL_BAND * rate)] = 0.0
     return spectra, moments, np.maximum(np.asarray(spans)[best], 1)
 
@@ -138,7 +139,8 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
     alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
     multiple of its two neighbours' sum, which a partial that turns or grows steadily leaves at zero; or less, where the
     neighbours two periods off predict worse than these: noise would be the same to both. Where partials turn by much of
-    a cycle from one to the next, as the high ones of stiff strings and moving pulses do, a single cycle is best.
+    a cycle from one to the next, as the high ones of stiff strings and moving pulses do, a single cycle is best, and
+    only there.
     """
     reach = rows.shape[1] // 2
     if len(spans) < 4:  # too few cycles to predict one from others: two periods
@@ -154,14 +156,16 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
     noise = left * 2 * len(rows) / (2 * len(rows) - len(parts))  # a fit takes one of the two parts of a value
     far = (np.abs(middle - (spectra[rows[:, reach - 2]] + spectra[rows[:, reach + 2]]) / 2) ** 2).sum(0)
     bend = (np.abs(middle - beside / 2) ** 2).sum(0)
+    energy = (np.abs(middle) ** 2).sum(0)
     # of noise the first term is half the second
-    fast = np.maximum(bend - 3 * noise - FAST * (np.abs(middle) ** 2).sum(0), 0.0)
+    fast = np.maximum(bend - 3 * noise - FAST * energy, 0.0)
     noise = np.clip((KINKED * bend - far) / (1.5 * (KINKED - 1)), 0.0, noise)
     for taps in DIFFERENCES:
         if len(taps) // 2 <= reach:
             steps = enumerate(taps, reach - len(taps) // 2)
             rest = (np.abs(sum(tap * spectra[rows[:, k]] for k, tap in steps)) ** 2).sum(0)
             noise = np.minimum(noise, rest / (taps**2).sum())
+    noise = np.maximum(noise, LEAST_NOISE * energy)
     errors = []
     for span in spans:
         offsets = np.arange(-max(_reach(span), 1), max(_reach(span), 1) + 1)
@@ -170,7 +174,8 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
         predicted = sum(share * spectra[rows[:, reach + k]] for k, share in zip(offsets, others, strict=True) if share)
         moves = np.maximum((np.abs(middle - predicted) ** 2).sum(0) - noise * (1 + (others**2).sum()), 0.0)
         fine = _window(np.arange(-_reach(span), _reach(span), 1 / 16), span)
-        errors.append(BLURS.get(span, 1.0) * moves + noise * (fine**2).sum() / 16 + fast * (span > 0))
+        wrong = fast if span > 0 else np.where(fast > 0, 0.0, energy)
+        errors.append(BLURS.get(span, 1.0) * moves + noise * (fine**2).sum() / 16 + wrong)
     return np.stack(errors)
 
 
