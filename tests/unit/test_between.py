@@ -140,8 +140,8 @@ def test_a_lone_peak_travels(peaks):
     first, second = hz_to_erb(np.float32(peaks))
     out = blend(shipped, ends, line(0.5, 1), at(f0, 1))[0] + 12 * np.log2(hz / f0)
     strongest = np.argmax(np.where(hz < 4000, out, -np.inf))
-    assert erb[strongest] == pytest.approx((first + second) / 2, abs=0.6)
-    assert out[strongest] > np.interp([first, second], erb, out).max() + 5
+    assert erb[strongest] == pytest.approx((first + second) / 2, abs=1.0)  # a partial
+    assert out[strongest] > np.interp([first, second], erb, out).max() + 2
 
 
 def test_sounds_alike_stay_themselves():

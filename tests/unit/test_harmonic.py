@@ -238,6 +238,6 @@ def test_what_the_network_missed_comes_in_at_its_own_strength(engine):
     strength = [engine.decode(mix([a, b], [1 - m, m]), quiet.f0_hz) for m in (0.0, 0.25, 0.5, 0.75, 1.0)]
     levels = np.stack([x.partials_db[:, 40] - x.level_db() for x in strength])
     assert (np.diff(levels.mean(axis=1)) > 0).all()
-    # frame by frame envelopes are drawn to and fro, but never so far that it vanishes or stands out
-    assert (levels[2] > levels[0] - 1).all()
+    # frame by frame envelopes are drawn to and fro, but never so far that it stands out or loses half its power
+    assert (levels[2] > levels[0] - 3).all()
     assert (levels[2] < levels[4]).all()
