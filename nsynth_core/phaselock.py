@@ -20,6 +20,7 @@ LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 CARRIED = 1e-3  # of the energy: less is what the windows let through of other partials
 LEAK = 1e-4  # of a neighbouring partial's power: a window's side lobes while f0 moves
 OCTAVE_PERIODS = 12.0  # resolves sixths of f0
+OCTAVE_PARTIALS = (8, 20)
 OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
 HINT_DB = 6.0
 TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
@@ -253,12 +254,15 @@ def octave(
         return 1.0
     rows = rows[np.argsort(-energy[rows])[: max(1, len(rows) // 2)]]
     rows = np.sort(rows[:: max(1, len(rows) // 100)])
-    count = int(np.clip(0.45 * audio.rate / float(np.quantile(f0_hz[rows], 0.9)), 1, 8))
-    j = np.arange(1, 6 * count + 1)
-    power = np.abs(demodulate(audio, f0_hz, stretched(j / 6, b), OCTAVE_PERIODS, rows)[0]) ** 2
-    power = np.median(power / (power.sum(1, keepdims=True) + 1e-30), 0)
-    whole, noise = j % 6 == 0, float(np.mean(power[(j % 6 == 1) | (j % 6 == 5)]))
-    few = 10 ** (OCTAVE_DB / 10) * float(power[whole].sum())
+    for most in OCTAVE_PARTIALS:
+        count = int(np.clip(0.45 * audio.rate / float(np.quantile(f0_hz[rows], 0.9)), 1, most))
+        j = np.arange(1, 6 * count + 1)
+        power = np.abs(demodulate(audio, f0_hz, stretched(j / 6, b), OCTAVE_PERIODS, rows)[0]) ** 2
+        power = np.median(power / (power.sum(1, keepdims=True) + 1e-30), 0)
+        whole, noise = j % 6 == 0, float(np.mean(power[(j % 6 == 1) | (j % 6 == 5)]))
+        few = 10 ** (OCTAVE_DB / 10) * float(power[whole].sum())
+        if (power[whole] > few).sum() > 1:  # one alone is a multiple of anything
+            break
 
     def real(which: NDArray[np.bool_], ratio: float) -> bool:
         said = int(abs(hinted - ratio) < 0.1) - int(abs(hinted - 1) < 0.1)

@@ -149,7 +149,7 @@ def _chosen(power: Doubles, edges: Doubles, track: PitchTrack, everywhere: bool)
 def _let_go(power: Doubles, edges: Doubles) -> int:
     """Number of cycles before the note is let go; what follows is the room's answer, not the note. Let go: within
     RELEASE_SECONDS it falls by RELEASE_DB, thrice as fast as before and twice as fast as after (a room's tail wavers,
-    so the median of it counts), and dies away from there in no more time than it had sounded. A steady decay has no
+    so the median of it counts), and dies away from there within twice the time it had sounded. A steady decay has no
     such place."""
     step = max(1, round(RELEASE_SECONDS * len(power) / float(edges[-1] - edges[0])))
     level = 10 * np.log10(power + 1e-10 * power.max() + 1e-30)
@@ -159,7 +159,7 @@ def _let_go(power: Doubles, edges: Doubles) -> int:
     last = int(np.flatnonzero(level > QUIET_DB + level.max())[-1])
     fall = level[:-step] - level[step:]
     for k in map(int, np.flatnonzero(fall > RELEASE_DB)):
-        if max(step, last // 2) <= k < min(len(fall) - step, last - 2 * step):
+        if max(step, last // 3) <= k < min(len(fall) - step, last - 2 * step):
             before, after = (
                 abs(float(np.median(part)))
                 for part in (fall[max(k - 3 * step, 0) : k - step + 1], fall[k + step : k + 6 * step])
