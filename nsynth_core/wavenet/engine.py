@@ -228,29 +228,31 @@ class NSynth:
         What was decoded once is cached, and so is what an interrupted run has done: the next one goes on there.
         `progress` counts samples at 16 kHz.
         """
-        streams = {self._name(codes, note.samples) for note in notes for codes in note.codes}
+        wide = self._wide(notes)
+        streams = {self._name(codes, note.samples, wide) for note in notes for codes in note.codes}
         missing = [name for name in streams if not cache.place(name).exists()]
         total, done = len(missing) * max((note.samples for note in notes), default=0), 0
         if missing:
             progress(0, total, "")
-        for batch in self._batches(notes, len(streams)):
+        for batch in self._batches(notes, len(streams), wide):
 
             def update(samples: int, _: int, note: str, before: int = done) -> None:
                 nonlocal done
                 done = before + samples
                 progress(done, total, note)
 
-            heard = self._decoded(batch, update)
+            heard = self._decoded(batch, wide, update)
             for note in batch:
-                pair = np.stack([heard[self._name(codes, note.samples)] for codes in note.codes], axis=1)
+                pair = np.stack([heard[self._name(codes, note.samples, wide)] for codes in note.codes], axis=1)
                 sound = Sound(pair, RATE)
                 yield enhanced(sound, note.full(rate)) if self.enhance else resample(sound, rate)
 
     def memory(self, notes: Sequence[Note]) -> tuple[int, int, int]:
         """(streams, streams at once, bytes) that `render` takes."""
-        streams = {self._name(codes, note.samples) for note in notes for codes in note.codes}
-        once = generator.batch_size(self.weights, len(streams), None, self.precision)
-        return len(streams), once, generator.memory(self.weights, once, self.precision)
+        wide = self._wide(notes)
+        streams = {self._name(codes, note.samples, wide) for note in notes for codes in note.codes}
+        once = generator.batch_size(self.weights, len(streams), None, self.precision, wide)
+        return len(streams), once, generator.memory(self.weights, once, self.precision, wide)
 
     def _needs(self, notes: Sequence[Note]) -> str:
         """What rendering them takes, to be said before."""
@@ -259,14 +261,18 @@ class NSynth:
         many = f"{streams} stream{'s' * (streams != 1)}, {once} at once"
         return f"nsynth {self.version}: {each}, {many}; {size / 1e9:.1f} GB more memory"
 
-    def _batches(self, notes: Sequence[Note], streams: int) -> Iterator[list[Note]]:
+    def _wide(self, notes: Sequence[Note]) -> bool:
+        """How all of `notes` are computed, whatever of them is cached: the same command makes the same samples."""
+        return generator.is_wide(len({_hash(codes) for note in notes for codes in note.codes}), self.precision)
+
+    def _batches(self, notes: Sequence[Note], streams: int, wide: bool) -> Iterator[list[Note]]:
         """The notes in batches of about evenly many streams, as many as are decoded together. Silence on one side, a
         mono source, two equal mixes: what has one name is one stream."""
         even = -(-streams // max(1, -(-streams // generator.BATCH)))
         batch: list[Note] = []
         names: set[str] = set()
         for note in notes:
-            more = {self._name(codes, note.samples) for codes in note.codes}
+            more = {self._name(codes, note.samples, wide) for codes in note.codes}
             if batch and len(names | more) > even + even % 2:
                 yield batch
                 batch, names = [], set()
@@ -275,9 +281,9 @@ class NSynth:
         if batch:
             yield batch
 
-    def _decoded(self, notes: Sequence[Note], progress: Update) -> dict[str, Floats]:
+    def _decoded(self, notes: Sequence[Note], wide: bool, progress: Update) -> dict[str, Floats]:
         """Name → audio (samples,) at 16 kHz of every stream of `notes`, from the cache where it is known."""
-        codes = {self._name(codes, note.samples): codes for note in notes for codes in note.codes}
+        codes = {self._name(codes, note.samples, wide): codes for note in notes for codes in note.codes}
         known = {name: cache.recall(name, _load) for name in codes}
         missing = [name for name in codes if known[name] is None]
         if missing:
@@ -289,6 +295,7 @@ class NSynth:
                 streams=[0] * len(missing),
                 samples=notes[0].samples,
                 precision=self.precision,
+                wide=wide,
                 unfinished=place if _writable(place.parent) else None,
                 progress=progress,
             )
@@ -297,8 +304,9 @@ class NSynth:
                 known[name] = audio
         return {name: audio for name, audio in known.items() if audio is not None}
 
-    def _name(self, codes: Floats, samples: int) -> str:
-        return cache.digest("nsynth sound", self.weights.digest, self.precision, self.seed, samples, _hash(codes))
+    def _name(self, codes: Floats, samples: int, wide: bool) -> str:
+        made = (self.weights.digest, self.precision, self.seed, wide)
+        return cache.digest("nsynth sound", *made, samples, _hash(codes))
 
     def _encoded(self, channel: Floats) -> Floats:
         """The encoding (frames, latent) of audio at 16 kHz, cached."""

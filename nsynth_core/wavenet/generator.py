@@ -17,13 +17,16 @@ from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.wavenet import room
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
+from nsynth_core.wavenet.convolution import BLOCK
 from nsynth_core.wavenet.encoder import Update
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, restore
 from nsynth_core.wavenet.network import HOP
 from nsynth_core.wavenet.options import PRECISIONS
-from nsynth_core.wavenet.streams import BLOCK, CALL, LEAST, State, Streams
+from nsynth_core.wavenet.products import LEAST
+from nsynth_core.wavenet.streams import CALL, State, Streams
 
 BATCH = 64  # streams at once: more make a sample no cheaper
+WIDE = 32  # streams of a run from which convolutions in pairs are the faster (measured: docs/nsynth.md)
 GRAPH_BYTES = 300 << 20  # the compiled loop
 WORKING = 6  # values a layer, sample of a block and channel that are alive at once
 AUDIO = restore(np.arange(CLASSES) - HALF)
@@ -40,6 +43,7 @@ def generate(
     samples: int | None = None,
     batch: int | None = None,
     precision: str = PRECISIONS[0],
+    wide: bool | None = None,
     uniforms: NDArray[np.float64] | None = None,
     unfinished: Path | None = None,
     progress: Update = lambda done, total, note: None,
@@ -47,9 +51,12 @@ def generate(
     """Sample audio (N, samples) at 16 kHz, float32 within +-1, for encodings (N, frames, latent).
 
     `samples` is at most, and by default, 512 * frames. Stream n draws with the uniforms numbered `streams[n]` (its
-    place n by default) of `seed` >= 0: the same seed, number and encoding give the same samples, alone or in any batch,
-    on one machine. Give one number to left and right to draw both with one noise. `uniforms` (N, samples) in [0, 1)
+    place n by default) of `seed` >= 0: the same seed, number and encoding give the same samples on one machine, in any
+    batch. Give one number to left and right to draw both with one noise. `uniforms` (N, samples) in [0, 1)
     takes the place of the seed. `precision` is one of PRECISIONS.
+
+    Many streams are computed another way than few, which rounds otherwise: another take of the same sound. `wide` says
+    which; by default it is as `is_wide` says of N, so give it where these are a part of what was asked for.
 
     `batch` streams run together, by default as many as fit the memory, up to 64. `progress(samples done, samples in
     all, what is being done)` is called about every second. With `unfinished`, what is done when the run is interrupted
@@ -67,8 +74,9 @@ def generate(
     if not count:
         return np.zeros((0, length), dtype=np.float32)
     numbers = np.arange(count) if streams is None else np.asarray(streams)
-    size = batch_size(weights, count, batch, precision)
-    mark = _fingerprint(weights, encodings, seed, numbers, length, uniforms, precision) if unfinished else ""
+    wide = is_wide(count, precision) if wide is None else wide
+    size = batch_size(weights, count, batch, precision, wide)
+    mark = _fingerprint(weights, encodings, seed, numbers, length, uniforms, precision, wide) if unfinished else ""
     kept = _read(unfinished, mark) or _Kept(np.zeros((count, length), np.uint8), np.zeros(count, bool))
     run: Streams | None = None
     started = False
@@ -81,7 +89,7 @@ def generate(
             resumed = min(length, int(kept.state["block"]) * BLOCK) if kept.state else 0
             progress(before + len(members) * resumed, count * length, "compiling")
             if run is None or run.count != len(rows):
-                run = Streams(weights, len(rows), length, precision)
+                run = Streams(weights, len(rows), length, precision, wide)
             run.reset()
             if kept.state:
                 run.restore(kept.state)
@@ -116,20 +124,35 @@ def uniforms_of(seed: int, stream: int, start: int, stop: int) -> NDArray[np.flo
     return np.random.Generator(source).random(stop - start)
 
 
-def memory(weights: Weights, streams: int, precision: str = PRECISIONS[0]) -> int:
+def is_wide(streams: int, precision: str = PRECISIONS[0]) -> bool:
+    """Whether a run of so many streams, in whatever batches, does its convolutions in pairs (`convolution.Paired`)."""
+    return streams >= WIDE and precision == PRECISIONS[0]
+
+
+def memory(weights: Weights, streams: int, precision: str = PRECISIONS[0], wide: bool | None = None) -> int:
     """Bytes that generating so many streams at once takes, beside TensorFlow and the loaded weights (measured)."""
+    wide = is_wide(streams, precision) if wide is None else wide
     bytes_ = 4 if precision == PRECISIONS[0] else 2
     filters: int = sum(array.size for name, array in weights.arrays.items() if not name.startswith("ae_"))
-    state = sum(max(2 * d, BLOCK) for d in DILATIONS)
+    if wide:  # four filters for three taps, and of each pair's first sample what the second needs
+        filters += sum(weights.arrays[f"dilatedconv_{i + 1}/W"][0, 0].size for i in range(LAYERS))
+    state = sum(4 * d if wide else max(2 * d, BLOCK) for d in DILATIONS)
     working = WORKING * LAYERS * BLOCK
     return bytes_ * filters + GRAPH_BYTES + streams * weights.width * (bytes_ * state + 4 * working)
 
 
-def batch_size(weights: Weights, count: int = LEAST, batch: int | None = None, precision: str = PRECISIONS[0]) -> int:
+def batch_size(
+    weights: Weights,
+    count: int = LEAST,
+    batch: int | None = None,
+    precision: str = PRECISIONS[0],
+    wide: bool | None = None,
+) -> int:
     """How many of `count` streams run at once, batches being even. Raises UserError: not even two fit the memory."""
+    wide = is_wide(count, precision) if wide is None else wide
     free = room.free()
-    least = memory(weights, 0, precision)
-    one = memory(weights, 1, precision) - least
+    least = memory(weights, 0, precision, wide)
+    one = memory(weights, 1, precision, wide) - least
     fit = BATCH if free is None else int((room.USABLE * free - least) / one)
     if fit < LEAST:
         raise UserError(

@@ -22,11 +22,13 @@ from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.wavenet import network
 from nsynth_core.wavenet.checkpoint import Weights, load
+from nsynth_core.wavenet.convolution import BLOCK
 from nsynth_core.wavenet.encoder import encode
 from nsynth_core.wavenet.generator import generate
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, network_input, quantise, restore
 from nsynth_core.wavenet.network import HOP
-from nsynth_core.wavenet.streams import BLOCK, LEAST, Streams
+from nsynth_core.wavenet.products import LEAST
+from nsynth_core.wavenet.streams import Streams
 
 ENCODING, PROBABILITY, LOGIT, TAP, NLL, AUDIO, EXACT = 1e-4, 1e-4, 1e-3, 1e-3, 1e-3, 1e-6, 0.0
 Arrays = dict[str, NDArray[Any]]
@@ -138,35 +140,48 @@ def _autoencoder(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -
 
 
 def _steps(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -> Iterator[Row]:
-    """The incremental decoder, told the true samples."""
+    """The incremental decoder in both its ways, told the true samples."""
     if "gen_probs" not in golden:
         return
+    whole = _softmax(_logits(weights, golden["gen_audio"], golden["gen_encoding"]))
+    for wide in (False, True):
+        found = _followed(golden, weights, wide)
+        way = _way(wide)
+        yield _row(f"gen_probs{way}", found[: len(golden["gen_probs"])], golden["gen_probs"], PROBABILITY)
+        if "gen_probs_late" in golden:
+            late = found[golden["gen_late_steps"]]
+            yield _row(f"gen_probs_late{way}", late, golden["gen_probs_late"], PROBABILITY)
+        yield _row(f"every step, both decoders{way}", found.transpose(1, 0, 2), whole, PROBABILITY)
+
+
+def _way(wide: bool) -> str:
+    return ", in pairs" if wide else ""
+
+
+def _followed(golden: Arrays, weights: Weights, wide: bool) -> Floats:
+    """Probabilities (samples, clips, 256) of every sample."""
     classes = quantise(golden["gen_audio"]) + HALF
     encodings = golden["gen_encoding"]
     count, length = classes.shape
     rows = np.arange(max(count, LEAST)) % count
     padded = np.pad(classes, ((0, 0), (0, -length % BLOCK)), constant_values=HALF)[rows]
-    streams = Streams(weights, len(rows), padded.shape[1])
+    streams = Streams(weights, len(rows), padded.shape[1], wide=wide)
     found = []
     for frame, start in enumerate(range(0, padded.shape[1], HOP)):
         conditioning = streams.condition(encodings[rows, frame])
         found.append(streams.follow(conditioning, padded[:, start : start + HOP].T)[:, :count])
-    probabilities = np.concatenate(found)[:length]
-    yield _row("gen_probs", probabilities[: len(golden["gen_probs"])], golden["gen_probs"], PROBABILITY)
-    if "gen_probs_late" in golden:
-        yield _row("gen_probs_late", probabilities[golden["gen_late_steps"]], golden["gen_probs_late"], PROBABILITY)
-    whole = _softmax(_logits(weights, golden["gen_audio"], encodings))
-    yield _row("every step, both decoders", probabilities.transpose(1, 0, 2), whole, PROBABILITY)
+    return np.concatenate(found)[:length]
 
 
 def _free_running(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -> Iterator[Row]:
     if "sample_uniforms" not in golden:
         return
     uniforms = golden["sample_uniforms"]
-    audio = generate(weights, golden["gen_encoding"], uniforms=uniforms.T, samples=len(uniforms)).T
-    yield _row("sample_bins", quantise(audio) + HALF, golden["sample_bins"], EXACT)
-    if "sample_audio" in golden:
-        yield _row("sample_audio", audio, golden["sample_audio"], AUDIO)
+    for wide in (False, True):
+        audio = generate(weights, golden["gen_encoding"], uniforms=uniforms.T, samples=len(uniforms), wide=wide).T
+        yield _row(f"sample_bins{_way(wide)}", quantise(audio) + HALF, golden["sample_bins"], EXACT)
+        if "sample_audio" in golden:
+            yield _row(f"sample_audio{_way(wide)}", audio, golden["sample_audio"], AUDIO)
 
 
 def _x(audio: Floats) -> tf.Tensor:
@@ -212,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for row in compare(Path(given[0])):
             rows.append(row)
             mark = "" if row.good else "  BEYOND"
-            print(f"{row.name:28} {row.error:9.2e}  (tolerance {row.tolerance:g}){mark}", flush=True)
+            print(f"{row.name:36} {row.error:9.2e}  (tolerance {row.tolerance:g}){mark}", flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

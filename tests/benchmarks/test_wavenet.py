@@ -18,8 +18,10 @@ import tensorflow as tf
 
 from nsynth_core.wavenet import encoder
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS
+from nsynth_core.wavenet.convolution import BLOCK
 from nsynth_core.wavenet.options import PRECISIONS
-from nsynth_core.wavenet.streams import BLOCK, LEAST, Streams
+from nsynth_core.wavenet.products import LEAST
+from nsynth_core.wavenet.streams import Streams
 from nsynth_core.wavenet.training import initial_weights
 
 tf.config.threading.set_intra_op_parallelism_threads(1)

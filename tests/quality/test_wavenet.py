@@ -12,7 +12,8 @@ from nsynth_core.wavenet.checkpoint import Weights, load
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, quantise
 from nsynth_core.wavenet.network import HOP, RATE
 from nsynth_core.wavenet.options import PRECISIONS
-from nsynth_core.wavenet.streams import LEAST, Streams
+from nsynth_core.wavenet.products import LEAST
+from nsynth_core.wavenet.streams import Streams
 from nsynth_core.wavenet.training import initial_weights, train
 
 F0 = 220.0
@@ -88,11 +89,14 @@ def _followed(weights: Weights, classes: np.ndarray, codes: np.ndarray, precisio
     return np.maximum(np.concatenate(found)[:, 0].astype(np.float64), 1e-12)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_full_size_is_the_same_in_any_batch(precision):
-    """One last bit and a stream goes another way: 192 samples of 5 streams, alone, in pairs and together."""
+@pytest.mark.parametrize(
+    ("precision", "count", "wide"), [("float32", 5, False), ("bfloat16", 5, False), ("float32", 48, True)]
+)
+def test_full_size_is_the_same_in_any_batch(precision, count, wide):
+    """One last bit and a stream goes another way: 192 samples of some streams, alone, in pairs and together."""
     weights = initial_weights(0)
-    encodings = np.random.default_rng(0).standard_normal((5, 1, 16)).astype(np.float32)
-    together = generator.generate(weights, encodings, samples=192, precision=precision)
-    alone = generator.generate(weights, encodings[:2], samples=192, batch=1, precision=precision)
+    encodings = np.random.default_rng(0).standard_normal((count, 1, 16)).astype(np.float32)
+    run = {"samples": 192, "precision": precision, "wide": wide}
+    together = generator.generate(weights, encodings, **run)
+    alone = generator.generate(weights, encodings[:2], batch=1, **run)
     assert (alone == together[:2]).all()

@@ -12,7 +12,7 @@ import tensorflow as tf
 from nsynth_core.errors import UserError
 from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, room, verify
 from nsynth_core.wavenet.checkpoint import Weights
-from nsynth_core.wavenet.streams import Streams
+from nsynth_core.wavenet.products import idle, packed, product
 
 OFFICIAL = Path(__file__).parents[3] / "shared" / "reference" / "nsynth_golden"  # beside the project, if at all
 
@@ -73,7 +73,7 @@ def test_every_array_of_a_golden_set_of_other_widths(golden):
 def test_every_array_of_the_original_code(capsys):
     assert verify.main([str(OFFICIAL)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "59 arrays compared, all within"
+    assert last == "64 arrays compared, all within"
 
 
 def test_verify_sees_an_error(golden, tmp_path, capsys):
@@ -108,6 +108,39 @@ def test_what_cannot_be_encoded(weights):
         encoder.encode(decoder, np.zeros((1, 512), np.float32))
 
 
+@pytest.fixture(scope="module")
+def wide(weights, encodings) -> np.ndarray:
+    """The same as many streams are computed, for longer than the longest pair lasts."""
+    return generator.generate(weights, np.tile(encodings, (1, 2, 1)), seed=1, samples=1500, wide=True)
+
+
+def test_many_streams_are_computed_in_pairs(weights, encodings, sound, wide, monkeypatch):
+    """Which decides the last bit, so that their number in all decides, not that of a batch."""
+    assert not generator.is_wide(generator.WIDE - 1)
+    assert generator.is_wide(generator.WIDE)
+    assert not generator.is_wide(generator.WIDE, "bfloat16")
+    assert (wide[:, :600] == sound).mean() > 0.05  # the first samples of each
+    monkeypatch.setattr(generator, "WIDE", 5)
+    found = generator.generate(weights, np.tile(encodings, (1, 2, 1)), seed=1, samples=1500, batch=2)
+    assert (found == wide).all()
+
+
+def test_an_interrupted_run_in_pairs_goes_on(weights, encodings, wide, tmp_path):
+    file = tmp_path / "run.npz"
+
+    def interrupt(done: int, total: int, note: str) -> None:
+        if done >= 5 * 1088 and note != "compiling":
+            raise KeyboardInterrupt
+
+    run = {"seed": 1, "samples": 1500, "unfinished": file}
+    with pytest.raises(KeyboardInterrupt):
+        generator.generate(weights, np.tile(encodings, (1, 2, 1)), **run, wide=True, progress=interrupt)
+    with pytest.raises(UserError, match="another run"):
+        generator.generate(weights, np.tile(encodings, (1, 2, 1)), **run)
+    found = generator.generate(weights, np.tile(encodings, (1, 2, 1)), **run, wide=True)
+    assert (found == wide).all()
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_seed_gives_the_same_samples_in_any_batch(weights, encodings, sound, batch):
     assert sound.shape == (5, 600)
@@ -136,17 +169,19 @@ def test_bfloat16_is_as_reproducible(weights, encodings, tmp_path):
     assert (found == whole).all()
 
 
-@pytest.mark.parametrize("outputs", [48, 64, 66])
-@pytest.mark.parametrize("count", [2, 20])
-def test_a_filter_in_blocks_is_the_filter(weights, outputs, count):
+@pytest.mark.parametrize("outputs", [48, 64, 66, 1024])
+def test_a_filter_in_blocks_is_the_filter(outputs):
     """Whatever its blocks, down to the last bit: a seed's samples must not depend on how many streams there are."""
     rng = np.random.default_rng(0)
     filter_, x = (np.float32(rng.standard_normal(shape)) for shape in ((96, outputs), (20, 96)))
-    streams = Streams(weights, count, 16)
-    found = streams._product(tf.constant(x), streams._filter(filter_)).numpy()
-    np.testing.assert_allclose(found, x @ filter_, atol=1e-4)
-    other = Streams(weights, 22 - count, 16)
-    np.testing.assert_array_equal(found, other._product(tf.constant(x), other._filter(filter_)).numpy())
+    found = []
+    for rows in (2, 20, 64):
+        wider = np.pad(filter_, ((0, 0), (0, idle(outputs, rows))))
+        found.append(product(tf.constant(x), packed(wider, rows)).numpy()[:, :outputs])
+    assert idle(1024, 64)
+    np.testing.assert_allclose(found[0], x @ filter_, atol=1e-4)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
 
 
 def test_streams_by_number(weights, encodings, sound):
@@ -231,6 +266,8 @@ def test_what_full_size_needs():
     full = Weights({name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()})
     assert generator.memory(full, 0) > 239e6
     assert 12.6e6 < generator.memory(full, 9) - generator.memory(full, 8) < 25e6
+    assert generator.memory(full, 0, wide=True) - generator.memory(full, 0) == 30 * 4 * 512 * 1024
+    assert 24.7e6 < generator.memory(full, 64) - generator.memory(full, 63) < 37e6
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3), (1, 0, 4)])
