@@ -2,7 +2,8 @@
 
 NSynth cannot move a sound to another pitch. So a recording at the blend's own pitch goes in as it is, and every other
 sound (another key, a built-in instrument) is brought there by the harmonic engine first. Left and right are encoded and
-decoded side by side with one noise, and every note draws the same noise: a note of a grid is the note of a blend.
+decoded side by side with one noise, and every note draws the same noise: a note of a small grid is the note of a blend
+(a large one is computed as `generator.is_wide` says, which rounds otherwise).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from nsynth_core.wavenet.products import LEAST
 from nsynth_core.wavenet.streams import CALL, State, Streams
 
 BATCH = 64  # streams at once: more make a sample no cheaper
-WIDE = 32  # streams of a run from which convolutions in pairs are the faster (measured: docs/nsynth.md)
+WIDE = 24  # streams of a run from which convolutions in pairs are clearly faster (measured: docs/nsynth.md)
 GRAPH_BYTES = 300 << 20  # the compiled loop
 WORKING = 6  # values a layer, sample of a block and channel that are alive at once
 AUDIO = restore(np.arange(CLASSES) - HALF)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nsynth_core.wavenet import encoder
+from nsynth_core.wavenet import encoder, generator
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS
 from nsynth_core.wavenet.convolution import BLOCK
 from nsynth_core.wavenet.options import PRECISIONS
@@ -27,15 +27,15 @@ from nsynth_core.wavenet.training import initial_weights
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
-# 2.5, 1.7 and 1.6 were asked for; at 64 the published way runs at three quarters of the products' own speed, so in
-# float32 nothing can be 1.6 times as fast
+# 2.5, 1.7 and 1.6 were asked for
 FLOORS = {
-    "float32": {1: 2.5, 8: 1.7, 25: 1.4, 64: 1.2},
+    "float32": {1: 2.5, 8: 1.7, 25: 1.6, 64: 1.6},
     "bfloat16": {1: 2.5, 8: 1.7, 25: 1.7, 64: 1.6},
 }
 MAGENTA = {1: 52, 8: 72, 64: 220}
 ROUNDS = 10
 PRODUCTS = 30 * (3 * 512 * 1024 + 512 * 512 + 512 * 256)  # multiply-adds a sample: 59 million
+IN_PAIRS = 1 - 30 * 512 * 1024 / PRODUCTS  # of them where two samples share a third of a layer's: 43 million
 
 
 @lru_cache(maxsize=1)
@@ -121,11 +121,18 @@ class OneCallASample:
 
 
 def drawing(count: int, precision: str) -> Callable[[], object]:
-    """BLOCK samples of the real thing."""
-    streams = Streams(full_size(), max(LEAST, count), (ROUNDS + 1) * BLOCK, precision)
+    """2 * BLOCK samples of the real thing, about sample 512: there every pair of samples, whatever its dilation, is as
+    often at its first as at its second."""
+    wide = generator.is_wide(count, precision)
+    streams = Streams(full_size(), max(LEAST, count), 512 + BLOCK, precision, wide)
     conditioning = streams.condition(np.zeros((streams.count, 16), np.float32))
-    uniforms = np.random.default_rng(0).random((BLOCK, streams.count))
-    return lambda: streams.draw(conditioning, uniforms)
+    uniforms = np.random.default_rng(0).random((2 * BLOCK, streams.count))
+
+    def run() -> None:
+        streams._block.assign(512 // BLOCK - 1)
+        streams.draw(conditioning, uniforms)
+
+    return run
 
 
 def products(rows: int) -> Callable[[], object]:
@@ -143,7 +150,7 @@ def products(rows: int) -> Callable[[], object]:
 @pytest.mark.parametrize("count", [1, 8, 25, 64])
 def test_generate(benchmark, count):
     gc.collect()  # compiled loops hold each other: 2 GB of filters a test
-    runs = {precision: (BLOCK, drawing(count, precision)) for precision in PRECISIONS} | {
+    runs = {precision: (2 * BLOCK, drawing(count, precision)) for precision in PRECISIONS} | {
         "published": (8, partial(OneCallASample(count, as_published=True).run, 8)),
         "plain": (8, partial(OneCallASample(count, as_published=False).run, 8)),
         "products": (1, products(count)),
@@ -162,6 +169,8 @@ def test_generate(benchmark, count):
     )
     if count in MAGENTA:
         print(f"  Magenta's own code was once measured at {MAGENTA[count]} ms")
+    own = best["products"] * (IN_PAIRS if generator.is_wide(count) else 1)
+    print(f"  in float32 {100 * own / best['float32']:.0f} % of what its own products take alone")
     for precision in PRECISIONS:
         times = {name: seconds / best[precision] for name, seconds in best.items()}
         print(
@@ -171,7 +180,7 @@ def test_generate(benchmark, count):
         )
         benchmark.extra_info |= {f"{precision} {name}": ratio for name, ratio in times.items()}
         assert times["published"] >= FLOORS[precision][count]
-    assert best["products"] / best["float32"] >= 0.7
+    assert own / best["float32"] >= 0.7
 
 
 def test_encode(benchmark):

@@ -68,7 +68,7 @@ def drawn(monkeypatch):
     what it was asked for, call by call."""
     asked = []
 
-    def generate(weights, encodings, *, seed, streams, samples, precision, unfinished, progress):
+    def generate(weights, encodings, *, seed, streams, samples, precision, wide, unfinished, progress):
         asked.append((encodings, seed, list(streams), unfinished))
         progress(len(encodings) * samples, len(encodings) * samples, "")
         t = np.arange(samples) / 16_000
@@ -131,9 +131,29 @@ def test_what_is_decoded_is_never_decoded_again(weights, pair, drawn):
     assert len(drawn) == 1
     list(NSynth(weights, seed=1).render([runner.note(sources, np.float32([1, 0]))], 16_000))
     assert len(drawn) == 2  # other noise is another note
-    (cache.place(runner._name(sources.codes[0, 0], sources.samples))).write_bytes(b"damaged")
+    (cache.place(runner._name(sources.codes[0, 0], sources.samples, False))).write_bytes(b"damaged")
     list(runner.render([runner.note(sources, np.float32([1, 0]))], 16_000))
     assert len(drawn) == 3
+
+
+def test_all_that_is_asked_for_decides_how_it_is_computed(weights, pair, monkeypatch):
+    """Not what the cache lacks of it: a part would be another take."""
+    asked = []
+
+    def generate(_, codes, samples, wide, **__):
+        asked.append((len(codes), wide))
+        return np.zeros((len(codes), samples), np.float32)
+
+    monkeypatch.setattr(generator, "generate", generate)
+    monkeypatch.setattr(generator, "WIDE", 3)
+    runner = NSynth(weights)
+    sources = runner.sources(pair, seconds=0.1)
+    mono, stereo = (runner.note(sources, np.float32(w)) for w in ([1, 0], [0.5, 0.5]))
+    list(runner.render([stereo], 16_000))
+    list(runner.render([mono, stereo], 16_000))
+    cache.place(runner._name(mono.codes[0], mono.samples, True)).unlink()
+    list(runner.render([mono, stereo], 16_000))
+    assert asked == [(2, False), (3, True), (1, True)]
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on_there(weights, pair, monkeypatch):
