@@ -161,40 +161,44 @@ def test_a_note_without_its_first_three_partials():
     assert found.pitch == pytest.approx(hz_to_midi(221.0), abs=1e-3)
 
 
-def bent(hz: np.ndarray, rate: int = RATE, partials: int = 30) -> Sound:
+def bent(hz: np.ndarray, seed: int = 1, partials: int = 30, rate: int = 44100) -> np.ndarray:
     """A tone of random partials along `hz` (n,)."""
-    rng, turns = np.random.default_rng(1), np.cumsum(hz) / rate
+    rng, turns = np.random.default_rng(seed), np.cumsum(hz) / rate
     levels = 10 ** (rng.normal(0, 5, partials) / 20) / np.arange(1, partials + 1)
     starts = rng.random(partials)
     x = sum(a * np.sin(2 * np.pi * (h * turns + s)) for h, (a, s) in enumerate(zip(levels, starts, strict=True), 1))
-    return mono(0.3 * x / np.abs(x).max())
+    return 0.3 * x / np.abs(x).max()
 
 
 @pytest.mark.parametrize(("hz", "depth", "vibrato"), [(33.0, 30, 5.5), (31.0, 100, 5.0), (44.0, 30, 8.0)])
 def test_a_vibrato_of_few_periods_is_followed(hz: float, depth: float, vibrato: float) -> None:
-    t = np.arange(int(2.5 * RATE)) / RATE
+    t = np.arange(int(2.5 * 44100)) / 44100
     true = hz * 2 ** (depth / 1200 * np.clip(t / 0.3 - 0.5, 0, 1) * np.sin(2 * np.pi * vibrato * t))
-    found = track(bent(true))
+    found = track(mono(bent(true), 44100))
     at = np.arange(0.3, 2.2, 0.005)
     error = 1200 * np.log2(found.at(at) / np.interp(at, t, true))
     assert np.sqrt((error**2).mean()) < 2
 
 
-@pytest.mark.parametrize(("hz", "semitones", "seconds"), [(196.0, 5, 0.06), (147.0, -4, 0.06), (392.0, 3, 0.1)])
-def test_a_scoop_is_no_stiff_string(hz: float, semitones: float, seconds: float) -> None:
-    t = np.arange(2 * RATE) / RATE
-    found = track(bent(hz * 2 ** (-semitones / 12 * np.exp(-t / seconds))))
-    assert abs(cents(float(found.at(1.0)), hz)) < 0.1
+def test_a_scoop_is_no_stiff_string() -> None:
+    """Heard an octave too low at first, its lowest partials are what the windows let through of others."""
+    t = np.arange(2 * 44100) / 44100
+    x = (
+        bent(195.4 * 2 ** (-7 / 12 * np.exp(-t / 0.06)), 8, 60)
+        * np.clip(t / 0.008, 0, 1)
+        * np.clip((2 - t) / 0.03, 0, 1)
+    )
+    assert abs(cents(float(track(mono(x, 44100)).at(1.0)), 195.4)) < 0.1
 
 
 def test_a_rooms_answer_to_a_glide_is_no_octave() -> None:
-    t = np.arange(int(2.5 * RATE)) / RATE
+    t = np.arange(int(2.5 * 44100)) / 44100
     place = np.clip((t / 2.5 - 0.2) / 0.6, 0, 1)
     true = 226.2 * 2 ** (-7 / 12 * place**2 * (3 - 2 * place))
-    answer = np.random.default_rng(5).normal(size=RATE) * 10 ** (-3 * np.arange(RATE) / RATE / 0.8)
-    answer[: int(0.015 * RATE)] = 0
-    x = bent(true).mid()
-    wet = np.fft.irfft(np.fft.rfft(x, 4 * RATE) * np.fft.rfft(answer, 4 * RATE), 4 * RATE)[: len(x)]
-    found = track(mono(x + 0.2 * wet / np.sqrt((answer**2).sum())))
+    answer = np.random.default_rng(108).normal(size=44100) * 10 ** (-3 * np.arange(44100) / 44100 / 0.8)
+    answer[: int(0.015 * 44100)] = 0
+    x = bent(true, 8)
+    wet = np.fft.irfft(np.fft.rfft(x, 4 * 44100) * np.fft.rfft(answer, 4 * 44100), 4 * 44100)[: len(x)]
+    found = track(mono(x + 0.2 * wet / np.sqrt((answer**2).sum()), 44100))
     at = np.arange(0.1, 2.4, 0.01)
     assert np.abs(1200 * np.log2(found.at(at) / np.interp(at, t, true))).max() < 50
