@@ -24,6 +24,7 @@ CUBIC = np.array([-1.0, 4.0, 0.0, 4.0, -1.0])  # predicts a cycle from two to ei
 # of fourth and sixth order: they leave of steady movement next to nothing
 DIFFERENCES = np.array([1.0, -4.0, 6.0, -4.0, 1.0]), np.array([-1.0, 6.0, -15.0, 20.0, -15.0, 6.0, -1.0])
 KINKED = 8.0  # times the error of predicting from twice as far, where slopes change at random (smooth movement: 16)
+LONE = 1e-3  # of its energy: what a single cycle costs where nothing turns fast
 LEAST_NOISE = 1e-8  # of its energy: no recording has less
 FULL_BAND = 0.46  # of the rate: above it a recording's own filter begins
 BURIED = 0.5  # of a single cycle's energy: there a harmonic that is more than half noise is left out
@@ -139,8 +140,7 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
     alone would make it is the harmonic's own movement. The noise is what is left of the middle cycle after the best
     multiple of its two neighbours' sum, which a partial that turns or grows steadily leaves at zero; or less, where the
     neighbours two periods off predict worse than these: noise would be the same to both. Where partials turn by much of
-    a cycle from one to the next, as the high ones of stiff strings and moving pulses do, a single cycle is best, and
-    only there.
+    a cycle from one to the next, as the high ones of stiff strings and moving pulses do, a single cycle is best.
     """
     reach = rows.shape[1] // 2
     if len(spans) < 4:  # too few cycles to predict one from others: two periods
@@ -174,7 +174,7 @@ def _errors(spectra: Complexes, rows: Numbers, spans: list[int]) -> Doubles:
         predicted = sum(share * spectra[rows[:, reach + k]] for k, share in zip(offsets, others, strict=True) if share)
         moves = np.maximum((np.abs(middle - predicted) ** 2).sum(0) - noise * (1 + (others**2).sum()), 0.0)
         fine = _window(np.arange(-_reach(span), _reach(span), 1 / 16), span)
-        wrong = fast if span > 0 else np.where(fast > 0, 0.0, energy)
+        wrong = fast if span > 0 else np.where(fast > 0, 0.0, LONE * energy)
         errors.append(BLURS.get(span, 1.0) * moves + noise * (fine**2).sum() / 16 + wrong)
     return np.stack(errors)
 
