@@ -29,6 +29,7 @@ MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
 ENOUGH_ROWS = 2000  # of the partials' errors to tell a string's stiffness from, ten seconds
 STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself being noise
 MOST_NOISE = 12.0  # times what the partials' scatter explains: noise comes to 4, vibrato to 170 and more
+VIBRATO_SECONDS = 0.15  # one swing of it
 MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
 
 
@@ -126,17 +127,19 @@ def _smooth(values: Doubles, frames: int) -> Doubles:
 
 def _steadied(f0_hz: Doubles, weight: Doubles, scatter: Doubles) -> Doubles:
     """`f0_hz` (T,) smoothed, around each value, over twice the time again and again while that changes it less and
-    less. Noise in the phases does (its part in f0 falls as length^-1.5); vibrato, jitter and steps do not, nor does
-    anything that changes it by much more than its variance `scatter` (T,): a vibrato of a few periods would be gone
-    with the first of these windows."""
+    less. Noise in the phases does (its part in f0 falls as length^-1.5); vibrato, jitter and steps do not. Where the
+    first of these windows is as long as a swing of a vibrato, nor does anything that changes f0 by much more than its
+    variance `scatter` (T,); elsewhere that may be the beating of a unison."""
     length = max(MIN_SMOOTH, 2 * round(PERIODS / float(np.median(f0_hz)) / HOP_SECONDS) + 1)
+    few_periods = length * HOP_SECONDS > VIBRATO_SECONDS
     result = last = f0_hz
     change, steady = np.full(len(f0_hz), np.nan), np.ones(len(f0_hz), dtype=bool)
     while 2 * length < len(f0_hz):
         longer = _smooth(weight * f0_hz, length) / _smooth(weight, length)
         previous, change = change, np.sqrt(_smooth((longer - last) ** 2, 2 * length + 1) / (length + 1))
         steady &= ~(change >= STILL_NOISE * previous)
-        steady &= change < MOST_NOISE * np.sqrt(_smooth(scatter, 2 * length + 1) / (length + 1))
+        if few_periods:
+            steady &= change < MOST_NOISE * np.sqrt(_smooth(scatter, 2 * length + 1) / (length + 1))
         result = np.where(steady & (previous > 0), last, result)
         last, length = longer, 2 * length + 1
     return result
