@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nsynth_core import audio, blend
+from nsynth_core import audio
 from nsynth_core.audio import Sound
-from nsynth_core.blend import Instrument
-from nsynth_core.coder import load_coder
+from nsynth_core.blending import instrument as blend
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.instrument import Instrument
 from presets import load_instrument
 from wavetables import pictures
 

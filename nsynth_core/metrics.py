@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import Features, hz_to_erb
+from nsynth_core.sound.features import Features, hz_to_erb
 
 RANGE_DB = 60.0
 NEGLIGIBLE = 0.02

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from nsynth_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from nsynth_core.blend import Instrument
-    from nsynth_core.coder import Coder
+    from nsynth_core.blending.coder import Coder
+    from nsynth_core.blending.instrument import Instrument
     from presets.schema import InstrumentEntry, Preset
 
 DEFAULT = "grid5"
@@ -52,7 +52,7 @@ def load(name_or_path: str | Path) -> Preset:
     if isinstance(name_or_path, Path) or name_or_path.lower().endswith((".toml", ".json")):
         path = Path(name_or_path)
         if path.suffix.lower() == ".json":
-            from presets.nsynth import read as read_settings
+            from wavetables.grids.settings import read as read_settings
 
             return read_settings(path)
         return parse(read(path), path.stem, str(path), path.parent)

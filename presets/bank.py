@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.coder import Coder
-from nsynth_core.embedding import Embedding, Part, stretch, timing
+from nsynth_core.blending.coder import Coder
+from nsynth_core.blending.embedding import Embedding, Part, stretch, timing
 from nsynth_core.errors import UserError
-from nsynth_core.features import NOISE_BANDS
 from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound.features import NOISE_BANDS
 
 if TYPE_CHECKING:
-    from nsynth_core.blend import Instrument
+    from nsynth_core.blending.instrument import Instrument
 
 KEYS = tuple(range(24, 97, 6))
 FRAMES = 401
@@ -57,8 +57,8 @@ def load_instrument(name: str, coder: Coder) -> Instrument:
 
     The bank holds the harmonic coder's codes; another coder is given what that one decodes from them.
     """
-    from nsynth_core.blend import Instrument
-    from nsynth_core.coder import load_coder
+    from nsynth_core.blending.coder import load_coder
+    from nsynth_core.blending.instrument import Instrument
 
     harmonic = load_coder("harmonic")
     bank = _bank()
@@ -103,8 +103,8 @@ def build(
 
     What the network misses is kept as its mean over the loud frames: the colour of an instrument, not its motion.
     """
-    from nsynth_core.analysis import analyse
     from nsynth_core.pitch import follow
+    from nsynth_core.sound.analysis import analyse
     from nsynth_core.training.sources import catalogue
     from presets import instruments
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.knobs import RANGES, Knobs, envelope_of
+from nsynth_core.sound.knobs import RANGES, Knobs, envelope_of
 
 if sys.version_info >= (3, 11):
     import tomllib

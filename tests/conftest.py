@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from nsynth_core.audio import Sound
-from nsynth_core.features import FLOOR_DB, NOISE_BANDS, Features
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack
+from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, Features
 
 
 @pytest.fixture(scope="session")

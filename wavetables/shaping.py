@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.spacing import even_places, seen
+from nsynth_core.sound.spacing import even_places, seen
 
 PEAK = 10 ** (-0.1 / 20)  # -0.1 dBFS: a synth's interpolation may overshoot the samples a little
 EASINGS = 4

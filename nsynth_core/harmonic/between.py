@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import TOP_ERB, TOP_HZ, erb_to_hz, hz_to_erb
 from nsynth_core.harmonic.inputs import (
     ENVELOPE_POINTS,
     F0_STEPS,
@@ -35,6 +34,7 @@ from nsynth_core.harmonic.inputs import (
     envelope,
     envelope_hz,
 )
+from nsynth_core.sound.features import TOP_ERB, TOP_HZ, erb_to_hz, hz_to_erb
 
 COMPRESSED_DB = 32.0  # the mean of amplitudes is at 20, that of dB at infinity
 RANGE_DB = 60.0

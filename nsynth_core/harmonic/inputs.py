@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import NOISE_BANDS, TOP_ERB, Features, erb_to_hz, hz_to_erb
+from nsynth_core.sound.features import NOISE_BANDS, TOP_ERB, Features, erb_to_hz, hz_to_erb
 
 ENVELOPE_POINTS = 64
 FIRST_PARTIALS = 48

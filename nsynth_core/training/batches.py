@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import FRAME_RATE, TOP_ERB, TOP_HZ, band_edges, hz_to_erb
 from nsynth_core.harmonic.inputs import (
     CONTEXT,
     FIRST_PARTIALS,
@@ -24,6 +23,7 @@ from nsynth_core.harmonic.inputs import (
     frame_inputs,
     trunk_inputs,
 )
+from nsynth_core.sound.features import FRAME_RATE, TOP_ERB, TOP_HZ, band_edges, hz_to_erb
 from nsynth_core.training.corpus import HOP, Corpus
 
 NOTES, FRAMES = 64, 8

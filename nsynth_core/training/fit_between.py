@@ -17,7 +17,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import TOP_ERB, TOP_HZ
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.between import (
     COMPRESSED_DB,
@@ -34,6 +33,7 @@ from nsynth_core.harmonic.between import (
 )
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.metrics import RANGE_DB, TOP_SHARE
+from nsynth_core.sound.features import TOP_ERB, TOP_HZ
 from nsynth_core.training.descent import Descent
 from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
 

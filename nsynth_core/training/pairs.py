@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import TOP_HZ
 from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound.features import TOP_HZ
 from nsynth_core.training import turns
 from nsynth_core.training.corpus import Corpus
 from nsynth_core.training.synthetic import Complexes, Note, Partials, Reals

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nsynth_core.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features
+from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features
 
 Reals = NDArray[np.float64]
 PERIOD = 8192

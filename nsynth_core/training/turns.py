@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nsynth_core.features import hz_to_erb
+from nsynth_core.sound.features import hz_to_erb
 from nsynth_core.training import waves
 from nsynth_core.training.synthetic import Complexes, Note, Partials, Patch, Reals, series
 from nsynth_core.training.waves import Colour, Path

@@ -23,7 +23,8 @@ import tensorflow as tf
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.wavenet import archive, index, room
+from nsynth_core.wavenet import archive, index
+from nsynth_core.wavenet import memory as room
 from nsynth_core.wavenet.archive import PARTS, WHERE
 from nsynth_core.wavenet.mulaw import CLASSES
 

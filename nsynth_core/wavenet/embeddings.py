@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from nsynth_core.audio import Floats
-from nsynth_core.blend import Instrument, sound_files
-from nsynth_core.embedding import Embedding
+from nsynth_core.blending.embedding import Embedding
+from nsynth_core.blending.instrument import Instrument, sound_files
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import note_name, pitch_in_name

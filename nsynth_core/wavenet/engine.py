@@ -20,9 +20,12 @@ from zipfile import BadZipFile
 import numpy as np
 import tensorflow as tf
 
-from nsynth_core import cache, synthesis
+from nsynth_core import cache
 from nsynth_core.audio import Floats, Sound, resample
-from nsynth_core.blend import (
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.embedding import Embedding, at_frames
+from nsynth_core.blending.engine import LAID, Blend, Row, Update, Watch, unwatched
+from nsynth_core.blending.instrument import (
     Instrument,
     align,
     blended,
@@ -32,13 +35,11 @@ from nsynth_core.blend import (
     steady_frame,
     within_full_scale,
 )
-from nsynth_core.coder import load_coder
-from nsynth_core.embedding import Embedding, at_frames
-from nsynth_core.engine import LAID, Blend, Row, Update, Watch, unwatched
 from nsynth_core.errors import UserError
-from nsynth_core.features import FRAME_RATE
 from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.features import FRAME_RATE
 from nsynth_core.wavenet import checkpoint, encoder, generator
 from nsynth_core.wavenet.enhance import enhanced
 from nsynth_core.wavenet.inputs import encodings, fitted, held, recorded, stereo

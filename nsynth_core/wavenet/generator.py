@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.wavenet import room
+from nsynth_core.wavenet import memory as room
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
 from nsynth_core.wavenet.convolution import BLOCK
 from nsynth_core.wavenet.encoder import Update

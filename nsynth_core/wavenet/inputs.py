@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nsynth_core.audio import Floats, Sound, resample
-from nsynth_core.blend import Instrument
+from nsynth_core.blending.instrument import Instrument
 from nsynth_core.errors import UserError
-from nsynth_core.features import FRAME_RATE
 from nsynth_core.notes import note_name
+from nsynth_core.sound.features import FRAME_RATE
 from nsynth_core.wavenet.network import RATE
 
 SAME_PITCH = 0.2  # semitones: a recording this near goes in as it is

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, read, resample
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import network, room
+from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import network
 from nsynth_core.wavenet.checkpoint import AVERAGE, LAYERS, STEP, Shapes, Weights, decoder_shapes, encoder_shapes, save
 from nsynth_core.wavenet.checkpoint import read as read_checkpoint
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, Classes, quantise

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from nsynth_core import synthesis
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.blend import align, blend_frames, line_weights
-from nsynth_core.coder import load_coder
-from nsynth_core.embedding import Embedding, mix
-from nsynth_core.features import FRAME_RATE, Features
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.embedding import Embedding, mix
+from nsynth_core.blending.instrument import align, blend_frames, line_weights
 from nsynth_core.pitch import track
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import FRAME_RATE, Features
 from presets import bank
 
 RATE, SECONDS = 48_000, 4.0

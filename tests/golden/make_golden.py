@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.features import NOISE_BANDS, Features
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack
-from nsynth_core.synthesis import cycles, render
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import NOISE_BANDS, Features
+from nsynth_core.sound.synthesis import cycles, render
 from wavetables.formats import serum
 from wavetables.table import Table
 

@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 import presets
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.blend import Instrument, blend_note, load_instrument
-from nsynth_core.coder import load_coder
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.instrument import Instrument, blend_note, load_instrument
 from nsynth_core.errors import UserError
-from nsynth_core.features import FRAME_RATE, NOISE_BANDS, Features
 from nsynth_core.pitch import follow
-from nsynth_core.synthesis import render
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import FRAME_RATE, NOISE_BANDS, Features
+from nsynth_core.sound.synthesis import render
 from nsynth_core.training import soundfont
 
 RATE = 48_000

@@ -10,20 +10,21 @@ import pytest
 from numpy.typing import NDArray
 
 import presets
-from nsynth_core import audio, synthesis
-from nsynth_core.analysis import analyse
+from nsynth_core import audio
 from nsynth_core.audio import Sound
-from nsynth_core.blend import Instrument, blend_note, embed, line_weights, path_features, steady_frame
-from nsynth_core.coder import load_coder
-from nsynth_core.embedding import at_frames
-from nsynth_core.engine import FeatureEngine
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.embedding import at_frames
+from nsynth_core.blending.engine import FeatureEngine
+from nsynth_core.blending.grid import GridSpec
+from nsynth_core.blending.instrument import Instrument, blend_note, embed, line_weights, path_features, steady_frame
 from nsynth_core.errors import UserError
-from nsynth_core.features import Features, rows
-from nsynth_core.grid import GridSpec
 from nsynth_core.metrics import level_dip, step_ratio
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, follow, track
-from nsynth_core.spacing import steps
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import Features, rows
+from nsynth_core.sound.spacing import steps
 from nsynth_core.training import evaluation, soundfont
 from nsynth_core.training.evaluation.fidelity import audible
 from nsynth_core.training.evaluation.sounds import loud_frames

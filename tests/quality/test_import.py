@@ -19,15 +19,16 @@ import soundfile
 from numpy.typing import NDArray
 
 import presets
-from nsynth_core import blend, synthesis
 from nsynth_core.audio import Sound
-from nsynth_core.coder import load_coder
-from nsynth_core.features import FLOOR_DB, FRAME_RATE, rows
+from nsynth_core.blending import instrument as blend
+from nsynth_core.blending.coder import load_coder
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
-from wavetables.importing import import_tables
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, rows
+from wavetables.importing.decision import import_tables
+from wavetables.importing.slicing import slice_channels
 from wavetables.shaping import PEAK, has_fundamental, seam, shape
-from wavetables.slicing import slice_channels
 from wavetables.table import FRAME_SIZE
 
 Doubles = NDArray[np.float64]

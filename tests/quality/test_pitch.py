@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Sound
-from nsynth_core.pitch import Unpitched, describe, follow, hz_to_midi, track
+from nsynth_core.notes import hz_to_midi
+from nsynth_core.pitch import Unpitched, describe, follow, track
 
 Doubles = NDArray[np.float64]
 RATE = 48_000

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import presets
-from nsynth_core.blend import steady_frame
-from nsynth_core.coder import load_coder
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.instrument import steady_frame
 from nsynth_core.notes import midi_to_hz
 from presets import bank
 

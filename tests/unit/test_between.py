@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.features import TOP_HZ, hz_to_erb
 from nsynth_core.harmonic import between
 from nsynth_core.harmonic.between import CORRECTIONS, MEETINGS, PLACES, blend, travelled
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.harmonic.runtime import load
 from nsynth_core.metrics import spectral_distance
+from nsynth_core.sound.features import TOP_HZ, hz_to_erb
 from nsynth_core.training.sweeps import sweeps
 
 OUTPUTS = {"matching": MEETINGS, "correction": CORRECTIONS}
@@ -213,8 +213,8 @@ def test_the_network_is_trained_on_what_is_played():
 def test_the_network_hears_what_blends_are_judged_by():
     """Brightness, width, top, fundamental and odd partials are those of the report, and so is the detour."""
     tf = pytest.importorskip("tensorflow")
-    from nsynth_core.features import NOISE_BANDS, Features
     from nsynth_core.metrics import descriptors, monotony
+    from nsynth_core.sound.features import NOISE_BANDS, Features
     from nsynth_core.training import fit_between
     from nsynth_core.training.pairs import PARTIALS
 

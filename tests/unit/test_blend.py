@@ -5,16 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core import audio, blend
+from nsynth_core import audio
 from nsynth_core.audio import Sound
-from nsynth_core.blend import Instrument, align, blend_frames, blend_note, corner_weights, embed, line_weights
-from nsynth_core.coder import CODERS, load_coder
-from nsynth_core.embedding import at_frames
+from nsynth_core.blending import instrument as blend
+from nsynth_core.blending.coder import CODERS, load_coder
+from nsynth_core.blending.embedding import at_frames
+from nsynth_core.blending.instrument import (
+    Instrument,
+    align,
+    blend_frames,
+    blend_note,
+    corner_weights,
+    embed,
+    line_weights,
+)
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.features import FRAME_RATE
-from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
-from nsynth_core.spacing import steps
+from nsynth_core.sound.features import FRAME_RATE
+from nsynth_core.sound.knobs import Knobs
+from nsynth_core.sound.spacing import steps
 
 PLAIN = load_coder("envelope")  # its embedding is the features: every value can be worked out
 

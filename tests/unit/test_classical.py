@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nsynth_core.classical import METHODS, ClassicalCoder, crossfade, envelope, transport
-from nsynth_core.coder import CODERS, load_coder
-from nsynth_core.embedding import mix
+from nsynth_core.blending.classical import METHODS, ClassicalCoder, crossfade, envelope, transport
+from nsynth_core.blending.coder import CODERS, load_coder
+from nsynth_core.blending.embedding import mix
 from nsynth_core.errors import UsageError
-from nsynth_core.features import Features, hz_to_erb
+from nsynth_core.sound.features import Features, hz_to_erb
 
 
 def two(first, second, share=0.5, f0=200.0, frames=2):

@@ -15,7 +15,8 @@ import soundfile
 
 import presets
 from nsynth_core.errors import UsageError
-from wavetables.cli import main, recipe
+from wavetables import provenance as recipe
+from wavetables.cli import main
 from wavetables.cli.common import is_cut_short
 
 RATE = 48_000
@@ -358,9 +359,9 @@ def test_decoders_keep_quiet(sounds: Path) -> None:
 def test_a_short_training_makes_all_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nsynth_core.analysis import analyse
     from nsynth_core.audio import read
     from nsynth_core.pitch import follow
+    from nsynth_core.sound.analysis import analyse
     from nsynth_core.training import fit, fit_between, pairs
     from nsynth_core.training.corpus import note_arrays
     from presets import bank

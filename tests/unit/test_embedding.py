@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.embedding import (
+from nsynth_core.blending.embedding import (
     ATTACK_SECONDS,
     Embedding,
     Part,
@@ -18,7 +18,7 @@ from nsynth_core.embedding import (
     timing,
 )
 from nsynth_core.errors import UserError
-from nsynth_core.features import FRAME_RATE
+from nsynth_core.sound.features import FRAME_RATE
 
 ATTACK = int(ATTACK_SECONDS * FRAME_RATE)
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsynth_core import blend
-from nsynth_core.blend import Instrument, blend_frames, blend_note, line_weights
-from nsynth_core.coder import CODERS
-from nsynth_core.engine import ENGINES, FeatureEngine, Row, load_engine
+from nsynth_core.blending import instrument as blend
+from nsynth_core.blending.coder import CODERS
+from nsynth_core.blending.engine import ENGINES, FeatureEngine, Row, load_engine
+from nsynth_core.blending.instrument import Instrument, blend_frames, blend_note, line_weights
 from nsynth_core.errors import UsageError
-from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound.knobs import Knobs
 from nsynth_core.wavenet.options import Options
-from wavetables.slicing import table_frames
+from wavetables.importing.slicing import table_frames
 
 
 def instruments(coder, plain) -> tuple[Instrument, ...]:
@@ -80,7 +80,7 @@ def test_rows_at_one_pitch_share_a_timeline(plain):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys; from nsynth_core.engine import load_engine; from wavetables import slicing;"
+        "import sys; from nsynth_core.blending.engine import load_engine; from wavetables.importing import slicing;"
         "load_engine('harmonic'); assert not {'tensorflow', 'keras', 'matplotlib', 'rich'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

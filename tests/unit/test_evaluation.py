@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nsynth_core import synthesis
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.coder import load_coder
+from nsynth_core.blending.coder import load_coder
 from nsynth_core.errors import UserError
-from nsynth_core.features import NOISE_BANDS, Features
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import follow
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import NOISE_BANDS, Features
 from nsynth_core.training import evaluation
 from nsynth_core.training.evaluation import blending, fidelity, sounds, vital
 from nsynth_core.training.sources import Source

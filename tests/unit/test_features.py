@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.features import FRAME_RATE, NOISE_BANDS, TOP_HZ, band_edges, erb_to_hz, hz_to_erb, rows
+from nsynth_core.sound.features import FRAME_RATE, NOISE_BANDS, TOP_HZ, band_edges, erb_to_hz, hz_to_erb, rows
 
 
 def test_erb_scale_is_glasberg_and_moores():

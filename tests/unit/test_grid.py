@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from nsynth_core.audio import Sound
-from nsynth_core.blend import AS_IT_IS, Instrument, corner_weights
-from nsynth_core.coder import load_coder
-from nsynth_core.engine import Blend, FeatureEngine
-from nsynth_core.grid import GridSpec
-from nsynth_core.knobs import Knobs
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.engine import Blend, FeatureEngine
+from nsynth_core.blending.grid import GridSpec
+from nsynth_core.blending.instrument import AS_IT_IS, Instrument, corner_weights
 from nsynth_core.notes import midi_to_hz
-from wavetables.slicing import table_frames
+from nsynth_core.sound.knobs import Knobs
+from wavetables.importing.slicing import table_frames
 
 PLAIN = load_coder("envelope")
 

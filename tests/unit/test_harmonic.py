@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from nsynth_core.coder import load_coder
-from nsynth_core.embedding import mix, stretch
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.embedding import mix, stretch
 from nsynth_core.errors import UserError
-from nsynth_core.features import NOISE_BANDS, TOP_HZ, Features
-from nsynth_core.harmonic.engine import HarmonicCoder
+from nsynth_core.harmonic.coder import HarmonicCoder
 from nsynth_core.harmonic.inputs import (
     CONTEXT,
     ENVELOPE_POINTS,
@@ -28,6 +27,7 @@ from nsynth_core.harmonic.inputs import (
     trunk_inputs,
 )
 from nsynth_core.harmonic.runtime import GRAPHS, Network, load, weights_folder
+from nsynth_core.sound.features import NOISE_BANDS, TOP_HZ, Features
 
 MEGABYTE = 1_000_000
 
@@ -202,7 +202,7 @@ def test_envelope_reads_a_straight_line(f0):
 
 def test_run_time_never_imports_tensorflow():
     code = (
-        "import sys; from nsynth_core import blend; from nsynth_core.coder import load_coder;"
+        "import sys; from nsynth_core.blending import instrument; from nsynth_core.blending.coder import load_coder;"
         "load_coder('harmonic'); assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules), 'heavy'"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.blend import embed
-from nsynth_core.coder import load_coder
-from nsynth_core.harmonicity import MOST_STRAY, doubts, lowest, stray
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.instrument import embed
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, Unpitched, follow, track
-from nsynth_core.synthesis import render
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.harmonicity import MOST_STRAY, doubts, lowest, stray
+from nsynth_core.sound.synthesis import render
 
 RATE = 48_000
 

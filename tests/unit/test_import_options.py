@@ -13,10 +13,10 @@ from nsynth_core.audio import Sound
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import Unpitched
-from wavetables import shaping, splitting
+from wavetables import shaping
 from wavetables.cli import main
 from wavetables.formats import serum
-from wavetables.importing import Settings, import_tables, join
+from wavetables.importing.decision import Settings, import_tables, join, splitting
 from wavetables.table import FRAME_SIZE
 
 RATE = 44100

@@ -7,10 +7,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from nsynth_core import synthesis
 from nsynth_core.errors import UsageError
-from nsynth_core.features import FLOOR_DB, NOISE_BANDS, Features
-from nsynth_core.knobs import RANGES, Knobs, brightened, envelope_of, enveloped, turned, widened, with_noise
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, Features
+from nsynth_core.sound.knobs import RANGES, Knobs, brightened, envelope_of, enveloped, turned, widened, with_noise
 
 RATE = 48_000
 

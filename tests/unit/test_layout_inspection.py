@@ -12,9 +12,9 @@ import soundfile
 
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
-from wavetables import layout_inspection
 from wavetables.cli import main
 from wavetables.formats import nsynth_grid, sfz
+from wavetables.grids import inspection as layout_inspection
 from wavetables.table import Table
 
 POINTS, PITCHES, LENGTH = 2, (48, 60), 4000

@@ -9,9 +9,10 @@ import pytest
 import soundfile
 
 import presets
-from nsynth_core.engine import Row, load_engine
-from wavetables.cli import layouts, main
+from nsynth_core.blending.engine import Row, load_engine
+from wavetables.cli import main
 from wavetables.formats import nsynth_grid
+from wavetables.grids import layouts
 
 CORNERS = ("flute", "choir", "celesta", "clarinet")  # of grid5: top left, top right, bottom left, bottom right
 

@@ -14,22 +14,22 @@ import pytest
 
 from nsynth_core import audio, cache
 from nsynth_core.audio import Sound, resample
-from nsynth_core.blend import Instrument, load_instrument
-from nsynth_core.coder import load_coder
-from nsynth_core.engine import Row
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.engine import Row
+from nsynth_core.blending.instrument import Instrument, load_instrument
 from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
-from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, options, room
+from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, options
+from nsynth_core.wavenet import memory as room
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.engine import NSynth
 from nsynth_core.wavenet.enhance import enhanced
-from wavetables import pictures
+from wavetables import loudness, pictures
 from wavetables.cli import main
 from wavetables.formats import serum
-from wavetables.packs import loudness
+from wavetables.importing.slicing import slice_each
 from wavetables.packs.plan import DEFAULT_LOUDNESS
-from wavetables.slicing import slice_each
 from wavetables.table import Table
 
 C3 = midi_to_hz(48)

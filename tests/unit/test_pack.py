@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 
-import presets.packs
+import wavetables.packs.recipe
 from nsynth_core import audio, cache
 from nsynth_core.errors import UserError
-from wavetables import pictures
+from wavetables import loudness, pictures
 from wavetables.cli import main
 from wavetables.formats import registry
-from wavetables.packs import archive, journal, loudness, making, run
+from wavetables.packs import archive, journal, making, run
 from wavetables.packs.plan import Pack
 from wavetables.shaping import shape
 from wavetables.table import Table
@@ -43,7 +43,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of recordings and a recipe; a cache of its own; the commands run here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
-    monkeypatch.setattr(presets.packs, "default_pictures", lambda: "none")  # drawing takes longer than all the rest
+    # drawing takes longer than all the rest
+    monkeypatch.setattr(wavetables.packs.recipe, "default_pictures", lambda: "none")
     hum(tmp_path / "sounds" / "soft_horn_A2.wav", 8, 2.0)
     hum(tmp_path / "sounds" / "reeds" / "oboe.wav", 30, 0.5)
     recipe("""
@@ -271,13 +272,13 @@ def test_large_packs_have_several_sheets(place, monkeypatch):
 
 def test_without_matplotlib_pictures_are_left_out_or_asked_for_in_vain(place, monkeypatch, capsys):
     monkeypatch.undo()
-    assert presets.packs.default_pictures() == "sheet"
-    for module in (run, presets.packs):
+    assert wavetables.packs.recipe.default_pictures() == "sheet"
+    for module in (run, wavetables.packs.recipe):
         monkeypatch.setattr(module, "find_spec", lambda name: None)
     monkeypatch.chdir(place)
     pack("sounds -o out --pictures sheet", 1)
     assert "pip install 'make-wavetable[plot]'" in capsys.readouterr().err
-    assert presets.packs.default_pictures() == "none"
+    assert wavetables.packs.recipe.default_pictures() == "none"
 
 
 def test_what_sounds_alike_is_reported(place, capsys):
@@ -611,13 +612,13 @@ def test_the_plan_is_the_same_however_names_are_composed(place):
     decomposed, composed = Path("sounds/e\u0301tude.wav"), Path("other/\u00e9tude.wav")
     hum(decomposed, 4)
     hum(composed, 4)
-    first = presets.packs.of_folder(Path("sounds"), Pack("x"))
-    second = presets.packs.of_folder(Path("other"), Pack("x"))
+    first = wavetables.packs.recipe.of_folder(Path("sounds"), Pack("x"))
+    second = wavetables.packs.recipe.of_folder(Path("other"), Pack("x"))
     assert [item.name for item in first.items if "tude" in item.name] == [item.name for item in second.items]
 
 
 def test_update_is_told_of_every_item(place):
     told = []
-    plan = presets.packs.load(Path("recipe.toml"))
+    plan = wavetables.packs.recipe.load(Path("recipe.toml"))
     run.build(plan, Path("out"), lambda done, total, result: told.append((done, total, result and result["name"])))
     assert told == [(0, 3, None), (1, 3, "Oboe"), (2, 3, "Soft Horn A2"), (3, 3, "Flute-Choir C3")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.features import TOP_HZ
 from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
+from nsynth_core.sound.features import TOP_HZ
 from nsynth_core.training import pairs, turns
 from nsynth_core.training.corpus import FIELDS, FRAMES, PARTIALS, Corpus, partial_numbers
 from nsynth_core.training.synthetic import Note

@@ -7,19 +7,8 @@ import pytest
 
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UsageError
-from nsynth_core.pitch import (
-    HOP_SECONDS,
-    PitchTrack,
-    Unpitched,
-    describe,
-    follow,
-    hz_to_midi,
-    midi_to_hz,
-    note_name,
-    parse_pitch,
-    pitch_in_name,
-    track,
-)
+from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name, parse_pitch, pitch_in_name
+from nsynth_core.pitch import HOP_SECONDS, PitchTrack, Unpitched, describe, follow, track
 
 RATE = 48_000
 

@@ -8,7 +8,7 @@ import pytest
 
 import presets
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.knobs import Knobs
+from nsynth_core.sound.knobs import Knobs
 from presets.schema import MAX_NOTES, check_name
 
 GOOD = {

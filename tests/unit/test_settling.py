@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from nsynth_core.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, Features
-from nsynth_core.settling import settled
+from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, Features
+from nsynth_core.sound.smoothing import settled
 
 FRAMES = 300
 

@@ -5,10 +5,11 @@ import pytest
 
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
-from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow, hz_to_midi
-from wavetables.reading import Reader
+from nsynth_core.notes import hz_to_midi
+from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
+from wavetables.importing.cycle_reader import Reader
+from wavetables.importing.slicing import slice_channels, slice_cycles
 from wavetables.shaping import align
-from wavetables.slicing import slice_channels, slice_cycles
 from wavetables.table import FRAME_SIZE
 
 

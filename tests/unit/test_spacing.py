@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.spacing import even_places
+from nsynth_core.sound.spacing import even_places
 
 
 def walk(place, rows=33):

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nsynth_core.analysis import analyse
-from nsynth_core.features import FRAME_RATE, TOP_HZ, band_edges
-from nsynth_core.synthesis import (
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import FRAME_RATE, TOP_HZ, band_edges
+from nsynth_core.sound.synthesis import (
     BLOCK,
     FADE_IN,
     FADE_OUT,

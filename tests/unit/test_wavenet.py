@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, room, verify
+from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, verify
+from nsynth_core.wavenet import memory as room
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.products import idle, packed, product
 

@@ -12,7 +12,8 @@ import pytest
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import archive, checkpoint, embeddings, index, room
+from nsynth_core.wavenet import archive, checkpoint, embeddings, index
+from nsynth_core.wavenet import memory as room
 
 WIDTHS = {"width": 4, "skip": 3, "latent": 2}
 DATA = "model.ckpt-7.data-00000-of-00001"

@@ -9,7 +9,8 @@ import tensorflow as tf
 from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, room, training
+from nsynth_core.wavenet import checkpoint, training
+from nsynth_core.wavenet import memory as room
 from wavetables.cli import main
 
 RATE = 22_050

@@ -140,7 +140,7 @@ def blend(
     if dry is not None:
         check_number(dry, 0, 1, "--dry")
         check_unused({"--duration": duration}, "--dry keeps the recording's own length")
-    from nsynth_core.knobs import RANGES, Knobs, envelope_of
+    from nsynth_core.sound.knobs import RANGES, Knobs, envelope_of
 
     given = {"detail": detail, "brightness": brightness, "noise": noise, "width": width}
     turned = {name: value for name, value in given.items() if value is not None}
@@ -166,11 +166,11 @@ def blend(
     import numpy as np
 
     from nsynth_core import audio
-    from nsynth_core import blend as blending
-    from nsynth_core.engine import ENGINES, Row, load_engine
+    from nsynth_core.blending import instrument as blending
+    from nsynth_core.blending.engine import ENGINES, Row, load_engine
     from nsynth_core.files import check_free
     from nsynth_core.notes import note_name
-    from wavetables.cli import recipe
+    from wavetables import provenance as recipe
     from wavetables.formats import registry
     from wavetables.shaping import mid_side, shape, shape_pair
     from wavetables.table import Table
@@ -204,7 +204,7 @@ def blend(
         embeddings.write(target, codes, force)
         facts |= {"frames": len(codes)}
     elif as_table:
-        from wavetables.slicing import table_frames
+        from wavetables.importing.slicing import table_frames
 
         (made,) = runner.blend([asked], moment=duration, watch=watch(quiet))
         cycles = table_frames(made.walk(), root, len(pair) == 2, len(path))

@@ -20,8 +20,8 @@ from nsynth_core.errors import UsageError, UserError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine, Watch
+    from nsynth_core.blending.engine import Engine, Watch
+    from nsynth_core.blending.instrument import Instrument
 
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages; errors are still shown.")]
@@ -150,7 +150,7 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
     A sound without a pitch of its own is taken at `pitch` (MIDI). Raises UserError.
     """
     import presets
-    from nsynth_core import blend
+    from nsynth_core.blending import instrument as blend
     from nsynth_core.notes import note_name
     from nsynth_core.pitch import Unpitched
     from nsynth_core.wavenet import embeddings

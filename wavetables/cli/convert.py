@@ -48,7 +48,7 @@ def convert(
     make-wavetable convert pad.wav bank.wav --format e352
     make-wavetable convert old.wav new.wav --fix
     """
-    from wavetables.cli import recipe
+    from wavetables import provenance as recipe
     from wavetables.formats import registry
     from wavetables.mending import mend
     from wavetables.table import Table

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsynth_core.errors import UsageError
-from wavetables.cli import grid_files, layouts, nsynth
+from wavetables.cli import nsynth
 from wavetables.cli.common import (
     DETAIL_HELP,
     MAX_SECONDS,
@@ -48,9 +48,11 @@ from wavetables.cli.common import (
     sound_name,
     version,
 )
+from wavetables.grids import layouts
+from wavetables.grids import writer as grid_files
 
 if TYPE_CHECKING:
-    from nsynth_core.knobs import Knobs
+    from nsynth_core.sound.knobs import Knobs
     from nsynth_core.wavenet.options import Options
     from presets.schema import Preset
 
@@ -121,7 +123,7 @@ def grid(
         of_16_khz = layout != "sfz" and enhance
         check_unused({"--enhance": of_16_khz}, f"--layout {layout} is at 16 kHz, which holds nothing above 8 kHz")
         plan, knobs = _plan(what, pitches, duration, changes, engine)
-        from wavetables.cli import recipe
+        from wavetables import provenance as recipe
 
         told = recipe.credits(author, licence, provenance, [*chain(*plan.matrix, *plan.choices)])
         told |= {"program": f"make-wavetable {version()}", "command": recipe.command(context.obj)}
@@ -132,9 +134,9 @@ def grid(
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
 
-    from nsynth_core.engine import ENGINES, load_engine
-    from nsynth_core.grid import GridSpec
-    from wavetables.cli import recipe
+    from nsynth_core.blending.engine import ENGINES, load_engine
+    from nsynth_core.blending.grid import GridSpec
+    from wavetables import provenance as recipe
 
     check_choice(engine, ENGINES, "engine")
     runner = load_engine(engine, preset.knobs, drawing)
@@ -204,7 +206,7 @@ def _plan(
         raise UsageError("--envelope: a layout's cells have four sounds each; leave it out")
     choices: tuple[tuple[str | Path, ...], ...] = ()
     if _is_settings(what):
-        from presets.nsynth import choices as read_choices
+        from wavetables.grids.settings import choices as read_choices
 
         choices = read_choices(Path(what[0]))
     return layouts.of_preset(preset, _name(what), choices), preset.knobs
@@ -233,8 +235,8 @@ def _laid_out(
     check_folder(folder, force)
     total = layouts.check(plan, layout)
 
-    from nsynth_core.engine import ENGINES, load_engine
-    from wavetables.cli import recipe
+    from nsynth_core.blending.engine import ENGINES, load_engine
+    from wavetables import provenance as recipe
 
     check_choice(engine, ENGINES, "engine")
     runner = load_engine(engine, knobs, drawing)
@@ -290,7 +292,7 @@ def _narrowed(preset: Preset, pitches: str | None, duration: float | None, optio
 def _name(what: list[str]) -> str:
     """What the grid's folder is called."""
     if _is_settings(what):
-        from presets import nsynth
+        from wavetables.grids import settings as nsynth
 
         return nsynth.title(Path(what[0]))
     name = "-".join(map(sound_name, what[:4]))

@@ -35,7 +35,7 @@ from wavetables.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from wavetables.importing import Imported, Settings
+    from wavetables.importing.decision import Imported, Settings
 
 MANY_FILES = 5  # from here on starting other processes pays
 Words = dict[str, object]
@@ -121,8 +121,8 @@ def import_(
     make-wavetable import scale.wav -o tables/ --split
     make-wavetable import cycles/ -o table.wav --join
     """
-    from wavetables.cli import recipe
-    from wavetables.importing import Settings
+    from wavetables import provenance as recipe
+    from wavetables.importing.decision import Settings
 
     if unpitched and (pitch or octave or span):
         raise UsageError("--unpitched looks for no pitch; leave out --pitch, --octave and --range")
@@ -146,7 +146,7 @@ def import_(
         split=split,
     )
     if plot:
-        from wavetables.tracing import check_plot
+        from wavetables.importing.picture import check_plot
 
         check_plot()
     kinds = _kinds(formats, output)
@@ -202,7 +202,7 @@ def _all(jobs: list[Job]) -> Iterator[Done]:
 
 def one(job: Job) -> Done:
     """Import and write the tables of one job."""
-    from wavetables.importing import import_tables, join
+    from wavetables.importing.decision import import_tables, join
 
     done = Done()
     try:
@@ -249,7 +249,7 @@ def _write(job: Job, made: Imported, remark: str, done: Done) -> None:
         registry.write(target.with_suffix(suffix), bare, job.force, kind)
     pictures = {}
     if job.plot:
-        from wavetables.tracing import write_picture
+        from wavetables.importing.picture import write_picture
 
         write_picture(target.with_suffix(".png"), made, job.force)
         pictures = {"picture": str(target.with_suffix(".png"))}

@@ -15,7 +15,8 @@ def inspect(
     as_json: Json = False,
 ) -> int:
     """Show what is in tables and grids, and what is wrong with them."""
-    from wavetables import inspection, layout_inspection
+    from wavetables import inspection
+    from wavetables.grids import inspection as layout_inspection
 
     reports: list[dict[str, object]] = []
 

@@ -215,7 +215,7 @@ def _write_linear_code(path: Path, learn: Corpus, seed: int) -> None:
 
 
 def _write_bank(folder: Path, seed: int, soundfonts: Path | None, quiet: bool) -> None:
-    from nsynth_core.harmonic.engine import HarmonicCoder
+    from nsynth_core.harmonic.coder import HarmonicCoder
     from presets import bank
 
     with progress("bank", quiet) as update:

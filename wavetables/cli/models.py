@@ -47,7 +47,7 @@ def installed() -> dict[str, Any]:
     """Engine → what there is of it."""
     from importlib import metadata
 
-    from nsynth_core.coder import CODERS, load_coder
+    from nsynth_core.blending.coder import CODERS, load_coder
 
     harmonic = {"harmonic": f"weights {load_coder('harmonic').version}, the default"}
     try:

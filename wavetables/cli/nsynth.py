@@ -47,7 +47,7 @@ def options(
 
 def check_preset(preset: Preset, engine: str) -> None:
     """Raise UsageError for a preset that turns knobs, by NSynth."""
-    from nsynth_core.knobs import Knobs
+    from nsynth_core.sound.knobs import Knobs
 
     turned = [knob.name for knob in fields(Knobs) if getattr(preset.knobs, knob.name) != knob.default]
     if engine == NAME and turned:

@@ -91,8 +91,8 @@ def pack(
     make-wavetable pack my-pack.toml
     make-wavetable pack recordings/ -o "First Light" --author Me --licence CC0-1.0 --format serum,vital,wt
     """
-    import presets.packs
-    from nsynth_core.engine import ENGINES
+    import wavetables.packs.recipe
+    from nsynth_core.blending.engine import ENGINES
     from wavetables.packs import names, run
     from wavetables.packs.archive import write_zip
     from wavetables.packs.making import Failure as Failed
@@ -102,7 +102,7 @@ def pack(
     if title is not None:
         names.check(title)
     if loudness is not None:
-        check_number(loudness, presets.packs.QUIETEST, presets.packs.LOUDEST, "--loudness")
+        check_number(loudness, wavetables.packs.recipe.QUIETEST, wavetables.packs.recipe.LOUDEST, "--loudness")
     if level is not None:
         check_choice(level, LEVELS, "way to level")
     if pictures is not None:
@@ -123,19 +123,19 @@ def pack(
     }
     given = {name: value for name, value in options.items() if value is not None}
     if source.is_dir():
-        plan = Plan(names.tidy(source.resolve().name), pictures=presets.packs.default_pictures())
+        plan = Plan(names.tidy(source.resolve().name), pictures=wavetables.packs.recipe.default_pictures())
         plan = replace(plan, **given)  # type: ignore[arg-type]
         folder = output if output is not None else Path(f"{plan.title} Pack" if title is None else plan.title)
         if folder.resolve().is_relative_to(source.resolve()):
             raise UserError(f"{folder} lies in {source}, whose recordings are packed; choose another -o")
-        plan = presets.packs.of_folder(source, plan)
+        plan = wavetables.packs.recipe.of_folder(source, plan)
     else:
-        plan = replace(presets.packs.load(source), **given)  # type: ignore[arg-type]
+        plan = replace(wavetables.packs.recipe.load(source), **given)  # type: ignore[arg-type]
         folder = output if output is not None else Path(plan.title)
     drawing = nsynth.options(plan.engine, checkpoint, averages, enhance, seed, precision, {})
     if drawing:
         # workers may run elsewhere
-        plan = presets.packs.drawn(plan, replace(drawing, checkpoint=drawing.checkpoint.absolute()))
+        plan = wavetables.packs.recipe.drawn(plan, replace(drawing, checkpoint=drawing.checkpoint.absolute()))
         workers = workers if workers or cluster else 1  # TensorFlow has threads of its own
     if cluster is not None and workers is not None:
         raise UsageError("--workers are processes of this machine; a cluster has its own, leave one of them out")

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.engine import Watch, unwatched
+from nsynth_core.blending.engine import Watch, unwatched
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import midi_to_hz
-from wavetables import pictures
+from wavetables import loudness, pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
-from wavetables.importing import import_sound
+from wavetables.importing.decision import import_sound
 from wavetables.inspection import inspect
-from wavetables.packs import loudness, plan, spectra, sweeps
+from wavetables.packs import plan, spectra, sweeps
 from wavetables.packs.plan import Item, Pack, Recording, Sweep
 from wavetables.shaping import shape
 from wavetables.table import Table

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from nsynth_core import cache
-from nsynth_core.blend import Instrument
-from nsynth_core.coder import Coder
-from nsynth_core.knobs import Knobs
+from nsynth_core.blending.coder import Coder
+from nsynth_core.blending.instrument import Instrument
+from nsynth_core.sound.knobs import Knobs
 from nsynth_core.wavenet.options import Options
 from wavetables.formats import registry
 

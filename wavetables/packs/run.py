@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nsynth_core import cache
-from nsynth_core.engine import Watch, unwatched
+from nsynth_core.blending.engine import Watch, unwatched
 from nsynth_core.errors import UserError
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nsynth_core import audio, blend, cache, embedding
+from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.coder import Coder, load_coder
-from nsynth_core.engine import Engine, Row, Watch, load_engine
+from nsynth_core.blending import embedding
+from nsynth_core.blending import instrument as blend
+from nsynth_core.blending.coder import Coder, load_coder
+from nsynth_core.blending.engine import Engine, Row, Watch, load_engine
 from nsynth_core.errors import UserError
 from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.wavenet import embeddings
-from wavetables.packs import loudness
+from wavetables import loudness
+from wavetables.importing.slicing import table_frames
 from wavetables.packs.plan import Corner, Pack, Sweep
-from wavetables.slicing import table_frames
 
 MIXES = 9  # that an engine decodes which cuts frames from notes; between them frames are crossfaded
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nsynth_core import synthesis
 from nsynth_core.audio import Floats
-from nsynth_core.coder import Coder, load_coder
-from nsynth_core.embedding import Embedding
+from nsynth_core.blending.coder import Coder, load_coder
+from nsynth_core.blending.embedding import Embedding
 from nsynth_core.errors import UserError
 from nsynth_core.harmonic.runtime import load, weights_folder
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound import synthesis
 from nsynth_core.training.evaluation.blending import between, between_synth, between_voices, blends
 from nsynth_core.training.evaluation.coding import (
     Pca,

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Sound
-from nsynth_core.blend import line_weights, path_features, steady_moment
-from nsynth_core.coder import load_coder
-from nsynth_core.embedding import at_frames
+from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.embedding import at_frames
+from nsynth_core.blending.instrument import line_weights, path_features, steady_moment
 from nsynth_core.errors import UserError
-from nsynth_core.features import Features, rows
 from nsynth_core.metrics import descriptors, level_dip, monotony, spectral_distance, step_ratio
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import follow
-from nsynth_core.spacing import steps
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import Features, rows
+from nsynth_core.sound.spacing import steps
 from nsynth_core.training.evaluation import vital
 from nsynth_core.training.evaluation.sounds import RATE, Note, below_level, glides
 from nsynth_core.training.sweeps import sweeps

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsynth_core import synthesis
 from nsynth_core.audio import Floats
-from nsynth_core.coder import Coder
-from nsynth_core.embedding import at_frames, at_pitch
+from nsynth_core.blending.coder import Coder
+from nsynth_core.blending.embedding import at_frames, at_pitch
 from nsynth_core.errors import UserError
-from nsynth_core.features import Features, hz_to_erb, rows
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FIRST_PARTIALS, FLOOR, envelope, envelope_hz, relative
 from nsynth_core.harmonic.runtime import weights_folder
 from nsynth_core.metrics import spectral_distance
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.features import Features, hz_to_erb, rows
 from nsynth_core.training.evaluation.sounds import RATE, Note, below_level, evenly
 
 OCTAVES = ((36, 48), (48, 60), (60, 72), (60, 48), (36, 60), (48, 72), (72, 48))

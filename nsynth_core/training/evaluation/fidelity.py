@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from nsynth_core import synthesis
-from nsynth_core.analysis import analyse
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.blend import Instrument, blend_note
-from nsynth_core.coder import Coder
-from nsynth_core.features import Features, band_edges, rows
+from nsynth_core.blending.coder import Coder
+from nsynth_core.blending.instrument import Instrument, blend_note
 from nsynth_core.metrics import RANGE_DB
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import Features, band_edges, rows
 from nsynth_core.training.evaluation.sounds import RATE, Note, evenly
 
 ENDS = 40

@@ -11,19 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nsynth_core import audio, synthesis
-from nsynth_core.analysis import analyse
+from nsynth_core import audio
 from nsynth_core.audio import Floats, Sound, resample
-from nsynth_core.coder import Coder
-from nsynth_core.embedding import Embedding, at_frames, at_level, mix, stretch
+from nsynth_core.blending.coder import Coder
+from nsynth_core.blending.embedding import Embedding, at_frames, at_level, mix, stretch
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.features import FRAME_RATE, Features
-from nsynth_core.harmonicity import doubts
-from nsynth_core.knobs import Knobs, turned
 from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import describe, follow, track
-from nsynth_core.settling import settled
-from nsynth_core.spacing import even_places, seen
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.analysis import analyse
+from nsynth_core.sound.features import FRAME_RATE, Features
+from nsynth_core.sound.harmonicity import doubts
+from nsynth_core.sound.knobs import Knobs, turned
+from nsynth_core.sound.smoothing import settled
+from nsynth_core.sound.spacing import even_places, seen
 
 PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, no note is turned up
 DEFAULT_PITCH = 48.0

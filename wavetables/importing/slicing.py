@@ -3,7 +3,7 @@
 1. The pitch track gives the phase, exactly: at 30 Hz the 600th partial turns a third of a cycle per cent of error and
    period.
 2. Cycles are read band-limited at equal steps of phase; everything above the source's Nyquist goes.
-3. The cycles around each place become a frame: see wavetables.averaging.
+3. The cycles around each place become a frame: see wavetables.importing.averaging.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsynth_core import synthesis
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
-from nsynth_core.features import Features
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.features import Features
 from wavetables import shaping
-from wavetables.averaging import averaged, folded
-from wavetables.reading import Doubles, Numbers, Phase, Reader
+from wavetables.importing.averaging import averaged, folded
+from wavetables.importing.cycle_reader import Doubles, Numbers, Phase, Reader
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
 QUIET_DB = -40.0  # parts of the note further below its loudest make no frames

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
-from nsynth_core.features import FRAME_RATE
 from nsynth_core.files import atomic
+from nsynth_core.sound.features import FRAME_RATE
 
 ATTACK_SECONDS = 0.15
 ONSET_DB = 30.0

@@ -1,7 +1,7 @@
 """Levels of partials that move no faster than a low note can carry.
 
 A partial whose level moves at m Hz is heard at its frequency +-m: from m = f0 / 2 on it belongs to its neighbours. The
-analysis (nsynth_core.analysis, a Hann window over four periods) passes half of a movement at f0 / 4 and nothing from
+analysis (a Hann window over four periods) passes half of a movement at f0 / 4 and nothing from
 f0 / 2 on; what codes, residuals and their rounding hold beyond that is no movement of the sound.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nsynth_core.audio import Floats
-from nsynth_core.features import FLOOR_DB, FRAME_RATE, Features
+from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, Features
 
 PERIODS = 5.0
 ATTACK_DB = 6.0  # a rise within half the window: none reaches into it

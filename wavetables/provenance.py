@@ -14,8 +14,8 @@ from nsynth_core.notes import pitch_in_name
 from wavetables.cli.common import check_unused, version
 
 if TYPE_CHECKING:
-    from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Engine
+    from nsynth_core.blending.engine import Engine
+    from nsynth_core.blending.instrument import Instrument
 
 LIBRARIES = ("numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
 PLACES = ("--output", "-o")  # where a file is written and what is said meanwhile change no byte of it

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges, rows
+from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges, rows
 
 AUDIBLE_DB = -110.0
 NOISE_FLOOR_DB = FLOOR_DB + 20

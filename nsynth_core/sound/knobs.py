@@ -9,7 +9,7 @@ import numpy as np
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UsageError
-from nsynth_core.features import BALANCE_LIMIT_DB, FLOOR_DB, Features, band_edges
+from nsynth_core.sound.features import BALANCE_LIMIT_DB, FLOOR_DB, Features, band_edges
 
 PIVOT_HZ = 1000.0  # of the tilt; the level is restored afterwards, so it matters to nothing but rounding
 MOST_GAIN_DB = 40.0  # what is fainter is silence: raised further, its floor would be heard

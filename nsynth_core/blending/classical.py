@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.embedding import Embedding, Part, at_pitch, timing
-from nsynth_core.features import FLOOR_DB, TOP_ERB, TOP_HZ, Features, balance_of, hz_to_erb, pan_angle
+from nsynth_core.blending.embedding import Embedding, Part, at_pitch, timing
+from nsynth_core.sound.features import FLOOR_DB, TOP_ERB, TOP_HZ, Features, balance_of, hz_to_erb, pan_angle
 
 ERB_POINTS = 384
 RANGE_DB = 80.0

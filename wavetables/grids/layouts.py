@@ -16,8 +16,8 @@ from wavetables.cli.common import gathered, load_instrument, watch
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
-    from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Blend, Engine, Row
+    from nsynth_core.blending.engine import Blend, Engine, Row
+    from nsynth_core.blending.instrument import Instrument
     from presets.schema import Preset
 
     Notes = Callable[..., Iterator[Callable[[], Sound]]]  # of a matrix, points, rate and seconds
@@ -107,7 +107,7 @@ def _notes(
     seconds: float,
 ) -> Iterator[Callable[[], Sound]]:
     """What gives the note at each of the points by `play`, an engine's blend; it may be called in any thread."""
-    from nsynth_core.blend import within_full_scale
+    from nsynth_core.blending.instrument import within_full_scale
 
     sounds = [[known[spec] for spec in row] for row in matrix]
     for made in play(_rows(plan, sounds, points), seconds, rate):
@@ -117,8 +117,8 @@ def _notes(
 
 def _rows(plan: Plan, sounds: Sequence[Sequence[Instrument]], points: Iterable[Point]) -> Iterator[Row]:
     """The points as far as they follow one another in one cell, between four neighbours, at one pitch."""
-    from nsynth_core.blend import corner_weights
-    from nsynth_core.engine import Row
+    from nsynth_core.blending.engine import Row
+    from nsynth_core.blending.instrument import corner_weights
     from wavetables.formats.nsynth_grid import cell
 
     def placed(point: Point) -> tuple[tuple[int, int, float], tuple[float, float]]:

@@ -8,15 +8,23 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Protocol
 
-from nsynth_core import synthesis
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.blend import AS_IT_IS, Instrument, align, blended, path_features, root_pitch, steady_moment
-from nsynth_core.coder import CODERS, Coder, load_coder
-from nsynth_core.embedding import Embedding
+from nsynth_core.blending.coder import CODERS, Coder, load_coder
+from nsynth_core.blending.embedding import Embedding
+from nsynth_core.blending.instrument import (
+    AS_IT_IS,
+    Instrument,
+    align,
+    blended,
+    path_features,
+    root_pitch,
+    steady_moment,
+)
 from nsynth_core.errors import UsageError
-from nsynth_core.features import Features
-from nsynth_core.knobs import Knobs
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound import synthesis
+from nsynth_core.sound.features import Features
+from nsynth_core.sound.knobs import Knobs
 
 if TYPE_CHECKING:
     from nsynth_core.wavenet.options import Options
@@ -43,8 +51,8 @@ class Row:
 @dataclass(frozen=True)
 class Blend:
     """What an engine made of a Row. `notes` give each mix, as loud as it came out; `walk` what a table's frames are
-    made of (`wavetables.slicing.table_frames`): the features of each frame, or notes along the way that frames are cut
-    from. Both may be called in any thread, and a note is rendered when it is called for, or was before."""
+    made of (`table_frames`): the features of each frame, or notes along the way that frames are
+    cut from. Both may be called in any thread, and a note is rendered when it is called for, or was before."""
 
     notes: Sequence[Callable[[], Sound]]
     walk: Callable[[], Features | Sequence[Sound]]
@@ -53,7 +61,7 @@ class Blend:
 class Engine(Protocol):
     """Blends instruments into notes and tables.
 
-    coder     what the instruments must have been coded by (`nsynth_core.blend.load_instrument`)
+    coder     what the instruments must have been coded by (`nsynth_core.blending.instrument.load_instrument`)
     latent    numbers a frame of encodings that are taken for sounds; None takes none
     seed      of its noise
     facts     what files say of it beside its name and `version`; `versions` of the libraries that it alone needs

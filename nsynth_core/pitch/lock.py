@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.periodicity import BLOCK, HOP_SECONDS, Doubles, side_by_side
+from nsynth_core.pitch.candidates import BLOCK, HOP_SECONDS, Doubles, side_by_side
 
 STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
 PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials

@@ -13,9 +13,9 @@ from wavetables.cli.common import STEREO, gathered, watch
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
-    from nsynth_core.blend import Instrument
-    from nsynth_core.engine import Blend, Engine
-    from nsynth_core.grid import GridSpec
+    from nsynth_core.blending.engine import Blend, Engine
+    from nsynth_core.blending.grid import GridSpec
+    from nsynth_core.blending.instrument import Instrument
 
 
 def render(
@@ -68,8 +68,8 @@ class _Files:
     def note(self, pitch: float, x: float, y: float, render: Callable[[], Sound]) -> list[dict[str, object]]:
         """A mix's notes are a folder of NAME_PITCH files, so that it can be an instrument again."""
         from nsynth_core import audio
-        from nsynth_core.blend import within_full_scale
-        from wavetables.cli.recipe import sha256
+        from nsynth_core.blending.instrument import within_full_scale
+        from wavetables.provenance import sha256
 
         last = self.spec.side(self.sounds) - 1
         mix = f"x{round(x * last)}y{round(y * last)}"
@@ -81,10 +81,10 @@ class _Files:
     def table(self, pitch: float, y: float, blend: Blend) -> list[dict[str, object]]:
         """The table of a row, or its pair."""
         from nsynth_core.notes import note_name
-        from wavetables.cli.recipe import sha256
         from wavetables.formats import serum
+        from wavetables.importing.slicing import table_frames
+        from wavetables.provenance import sha256
         from wavetables.shaping import mid_side, shape, shape_pair
-        from wavetables.slicing import table_frames
         from wavetables.table import Table
 
         pair = len(STEREO[self.stereo]) == 2

@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 import presets
-from nsynth_core.engine import ENGINES
+from nsynth_core.blending.engine import ENGINES
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.knobs import Knobs
+from nsynth_core.sound.knobs import Knobs
 from nsynth_core.wavenet.options import Options
 from presets.schema import Line, Preset, _corner, _knob, _Model, _one_line, _pitches, _toml, read
 from wavetables import SUFFIXES

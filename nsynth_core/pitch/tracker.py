@@ -1,7 +1,7 @@
 """f0 of a sound over time: found (`track`) or refined around a known pitch (`follow`).
 
-Three steps: normalised correlation and a Viterbi path give f0 to some cents (nsynth_core.periodicity), a look at the
-partials settles the octave, and a phase lock to them makes f0 exact (nsynth_core.phaselock).
+Three steps: normalised correlation and a Viterbi path give f0 to some cents (candidates), a look at the
+partials settles the octave, and a phase lock to them makes f0 exact (lock).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nsynth_core import periodicity, phaselock
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
 from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name, parse_pitch, pitch_in_name
-from nsynth_core.periodicity import HOP_SECONDS, Doubles
-from nsynth_core.phaselock import bridge, weighted_median
+from nsynth_core.pitch import candidates as periodicity
+from nsynth_core.pitch import lock as phaselock
+from nsynth_core.pitch.candidates import HOP_SECONDS, Doubles
+from nsynth_core.pitch.lock import bridge, weighted_median
 
 __all__ = [
     "HIGH_HZ",

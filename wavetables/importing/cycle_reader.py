@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.periodicity import side_by_side
 from nsynth_core.pitch import PitchTrack
+from nsynth_core.pitch.candidates import side_by_side
 
 Doubles = NDArray[np.float64]
 Complexes = NDArray[np.complex128]

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.embedding import Embedding, Part, at_pitch, timing
-from nsynth_core.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features, balance_of, pan_angle
+from nsynth_core.blending.embedding import Embedding, Part, at_pitch, timing
 from nsynth_core.harmonic import between
 from nsynth_core.harmonic.inputs import F0_STEPS, RANK, conditions, encoder_inputs, trunk_inputs
 from nsynth_core.harmonic.runtime import Network, load
+from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features, balance_of, pan_angle
 
 # A residual belongs to its pitch: one or two octaves away the network alone errs by 7.6 dB on held-out instruments,
 # with the whole residual by 9.9 dB. So it fades as exp(-(semitones / REACH)^2); noise and image, in Hz, stay.

@@ -12,8 +12,8 @@ import soxr
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
-from nsynth_core.features import BALANCE_LIMIT_DB, FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
 from nsynth_core.pitch import PitchTrack
+from nsynth_core.sound.features import BALANCE_LIMIT_DB, FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
 
 WINDOW_SECONDS = 0.024
 MIN_PERIODS = 4

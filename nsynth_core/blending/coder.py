@@ -6,15 +6,15 @@ from functools import lru_cache
 from typing import Protocol
 
 from nsynth_core.audio import Floats
-from nsynth_core.embedding import Embedding
+from nsynth_core.blending.embedding import Embedding
 from nsynth_core.errors import UsageError
-from nsynth_core.features import Features
+from nsynth_core.sound.features import Features
 
 CODERS = ("harmonic", "crossfade", "envelope", "transport")
 
 
 class Coder(Protocol):
-    """Turns features into an embedding and back. Embeddings are blended by `nsynth_core.embedding.mix`."""
+    """Turns features into an embedding and back. Embeddings are blended by `nsynth_core.blending.embedding.mix`."""
 
     name: str
     version: str  # for provenance: of the harmonic coder, the hash of its weights
@@ -32,11 +32,11 @@ class Coder(Protocol):
 def load_coder(name: str) -> Coder:
     """The coder called `name`, one of CODERS. Raises UsageError for another name."""
     if name == "harmonic":
-        from nsynth_core.harmonic.engine import HarmonicCoder
+        from nsynth_core.harmonic.coder import HarmonicCoder
 
         return HarmonicCoder()
     if name in CODERS:
-        from nsynth_core.classical import ClassicalCoder
+        from nsynth_core.blending.classical import ClassicalCoder
 
         return ClassicalCoder(name)
     raise UsageError(f"no coder is called '{name}'; choose one of {', '.join(CODERS)}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nsynth_core.analysis import warp
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.features import Features
 from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.pitch import PitchTrack
+from nsynth_core.sound.analysis import warp
+from nsynth_core.sound.features import Features
 
 # Of 163 notes of FluidR3's melodic programs five have more: a glockenspiel, a music box, tubular bells and the like.
 # A third has 0.75, a second 0.89, a minor chord 0.30, a bell 0.30; seven saws over 50 cents 0.01, words up to 0.04.

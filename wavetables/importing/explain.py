@@ -6,8 +6,8 @@ import numpy as np
 
 from nsynth_core.notes import hz_to_midi
 from nsynth_core.pitch import PitchTrack
-from wavetables.reading import Numbers
-from wavetables.slicing import Slices
+from wavetables.importing.cycle_reader import Numbers
+from wavetables.importing.slicing import Slices
 
 LOW_HARMONICS, SHOWN_HARMONICS = 16, 128
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavetables.reading import BLOCK, Complexes, Doubles, Numbers, Phase, Reader
+from wavetables.importing.cycle_reader import BLOCK, Complexes, Doubles, Numbers, Phase, Reader
 
 SPANS = (0, 1, 2, 4, 8, 16, 32)  # periods averaged: see `_window`
 FIT = 8  # frames that are taken to turn and grow alike

@@ -15,13 +15,14 @@ from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import HIGH_MIDI, LOW_MIDI, hz_to_midi, midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import HIGH_HZ, LOW_HZ, PitchTrack, Unpitched, describe, follow, track
-from wavetables import shaping, splitting
+from wavetables import shaping
 from wavetables.formats import registry
 from wavetables.formats.cycles import natural
-from wavetables.slicing import MAX_SPAN, slice_channels
+from wavetables.importing import splitting
+from wavetables.importing.explain import about
+from wavetables.importing.slicing import MAX_SPAN, slice_channels
+from wavetables.importing.unpitched import slice_cycle, slice_windows
 from wavetables.table import MAX_FRAMES, Table
-from wavetables.telling import about
-from wavetables.windows import slice_cycle, slice_windows
 
 PHASES = ("align", "sine", "source", "minimum")
 SPACINGS = ("time", "even")
@@ -336,7 +337,7 @@ def _levelled(flat: Floats, count: int, level: str) -> Floats:
     if level == "frame":
         each = np.abs(flat).max(1).astype(np.float64)
     else:
-        from wavetables.packs.loudness import SILENT, loudness
+        from wavetables.loudness import SILENT, loudness
 
         lufs = np.array([loudness(frame[None]) for frame in flat])
         each = np.where(lufs > SILENT, 10 ** (lufs / 20), 0.0)

@@ -1,0 +1,1 @@
+"""Instruments, what lies between them, and the engines that blend them."""

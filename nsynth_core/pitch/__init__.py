@@ -1,0 +1,15 @@
+"""The pitch of a sound over time: coarse candidates, then an exact phase lock."""
+
+from nsynth_core.pitch.tracker import (
+    HIGH_HZ,
+    HOP_SECONDS,
+    LOW_HZ,
+    PitchTrack,
+    Unpitched,
+    contour,
+    describe,
+    follow,
+    track,
+)
+
+__all__ = ["HIGH_HZ", "HOP_SECONDS", "LOW_HZ", "PitchTrack", "Unpitched", "contour", "describe", "follow", "track"]

@@ -1,0 +1,1 @@
+"""Grids of notes and tables on disk."""
