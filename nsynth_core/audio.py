@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,21 @@ MAX_SECONDS = 600.0
 SILENCE = 1e-5  # -100 dBFS: below the dither of a 16-bit recording
 BLOCK = 1 << 16  # samples written at once
 LOUDEST = 1e6  # +120 dBFS: above it a float file holds something else than sound
+
+# What libsndfile writes into its log. It reads the samples that are there without an error, so that its log is the only
+# place that tells of a wrong length.
+CUT_SHORT_IN_LOG = r"^(data|SSND) : .*should be|lacks an end-of-stream|ended unexpectedly"
+# after the samples there is no chunk, but more samples
+DECLARES_LESS_IN_LOG = r"^(data|SSND) : [^(]*$(?s:.*)^\*\*\* Chunk size \d+ > file length"
+
+
+class Length(Enum):
+    """What the header of a sound file says of its length, compared with the samples in the file."""
+
+    TRUE = "true"  # the file holds what its header declares
+    CUT_SHORT = "cut short"  # fewer samples than declared, such as half of a download
+    UNDECLARED = "undeclared"  # no samples declared, as in a stream, and yet there are some
+    DECLARED_SHORTER = "declared shorter"  # more samples than declared
 
 
 @dataclass(frozen=True)
@@ -144,6 +161,29 @@ def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subty
         except (soundfile.LibsndfileError, RuntimeError) as error:
             why = "is the disk full?" if "System error" in str(error) else str(error).split(":")[-1].strip()
             raise UserError(f"{name}: cannot be written ({why}); choose another -o") from error
+
+
+def length_of(path: str | os.PathLike[str]) -> Length:
+    """Compare the length that a sound file's header declares with what the file holds. `read` reads all of them.
+
+    A folder or a pattern of files counts as Length.TRUE. An MP3 that is cut short gives nothing where its last sample
+    should be; other formats are told by libsndfile's log.
+    Raises OSError or RuntimeError (libsndfile's own) when the file cannot be read.
+    """
+    name = Path(path)
+    if not name.is_file():
+        return Length.TRUE
+    with soundfile.SoundFile(name) as file:
+        log = file.extra_info
+        if file.frames == 0 and streamed(name) is not None:
+            return Length.UNDECLARED
+        cut_short = re.search(CUT_SHORT_IN_LOG, log, re.MULTILINE) is not None
+        if not cut_short and "MPEG" in log:
+            file.seek(max(file.frames - 1, 0))
+            cut_short = len(file.read(1)) == 0
+    if cut_short:
+        return Length.CUT_SHORT
+    return Length.DECLARED_SHORTER if re.search(DECLARES_LESS_IN_LOG, log, re.MULTILINE) else Length.TRUE
 
 
 def resample(sound: Sound, rate: int) -> Sound:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from wavetables.formats.common import resize
+from wavetables.resizing import resize
 from wavetables.shaping import PEAK, align, normalize, remove_dc, seam, settle_seam
 from wavetables.table import FRAME_SIZE
 

@@ -14,10 +14,10 @@ import pytest
 import soundfile
 
 import presets
+from nsynth_core.audio import Length, length_of
 from nsynth_core.errors import UsageError
 from wavetables import provenance as recipe
 from wavetables.cli import main
-from wavetables.cli.common import is_cut_short
 
 RATE = 48_000
 PROGRAM = [sys.executable, "-m", "wavetables"]
@@ -150,8 +150,8 @@ def test_a_recording_is_never_replaced(sounds: Path, capsys: pytest.CaptureFixtu
 def test_a_recording_that_is_cut_short_is_used_and_told(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = Path("ah.wav").read_bytes()
     Path("half.wav").write_bytes(whole[: len(whole) // 2 + 1])
-    assert is_cut_short(Path("half.wav"))
-    assert not is_cut_short(Path("ah.wav"))
+    assert length_of("half.wav") is Length.CUT_SHORT
+    assert length_of("ah.wav") is Length.TRUE
     for line in ("blend half.wav oh.flac -o note.wav", "import half.wav -o table.wav"):
         run(line)
         assert "cut short" in capsys.readouterr().err

@@ -12,7 +12,8 @@ import pytest
 
 from nsynth_core.errors import UsageError, UserError
 from wavetables.formats import cycles, devices, registry, sfz, surge, uhe, vital, wav
-from wavetables.formats.common import from_int16, resize, to_int16
+from wavetables.formats.common import from_int16, to_int16
+from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, Table
 
 T = np.arange(FRAME_SIZE) / FRAME_SIZE

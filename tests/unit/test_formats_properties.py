@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from nsynth_core.errors import UserError
 from wavetables.formats import devices, registry
-from wavetables.formats.common import resize
+from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, Table
 
 many = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

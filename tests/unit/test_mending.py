@@ -12,9 +12,9 @@ import soundfile
 
 from wavetables.cli import main
 from wavetables.formats import registry, serum
-from wavetables.formats.common import resize
 from wavetables.inspection import inspect
 from wavetables.mending import faults, mend
+from wavetables.resizing import resize
 from wavetables.shaping import shape
 from wavetables.table import FRAME_SIZE, Table
 

@@ -8,8 +8,8 @@ import pytest
 
 from nsynth_core.audio import Sound
 from wavetables import loudness
-from wavetables.formats.common import resize
 from wavetables.packs import spectra
+from wavetables.resizing import resize
 from wavetables.shaping import PEAK
 
 PHASE = 2 * np.pi * np.arange(2048) / 2048

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from nsynth_core.errors import UsageError, UserError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from nsynth_core.audio import Length
     from nsynth_core.blending.engine import Engine, Watch
     from nsynth_core.blending.instrument import Instrument
 
@@ -86,9 +86,11 @@ STEREO = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the nam
 NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
 MAX_GATHERED = 64  # jobs that wait in memory
-CUT_SHORT = r"^(data|SSND) : .*should be|lacks an end-of-stream|ended unexpectedly"  # in libsndfile's words
-# what follows the samples is no chunk, but more of them
-DECLARES_LESS = r"^(data|SSND) : [^(]*$(?s:.*)^\*\*\* Chunk size \d+ > file length"
+LENGTH_REMARKS = {  # by the values of nsynth_core.audio.Length
+    "cut short": "cut short; what is there is used",
+    "undeclared": "its header declares no samples, as that of a stream; those it holds are used",
+    "declared shorter": "its header declares less than the file holds; what it declares is used",
+}
 Item = TypeVar("Item")
 Update = Callable[[int, int, str], None]
 
@@ -150,6 +152,7 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
     A sound without a pitch of its own is taken at `pitch` (MIDI). Raises UserError.
     """
     import presets
+    from nsynth_core.audio import length_of
     from nsynth_core.blending import instrument as blend
     from nsynth_core.notes import note_name
     from nsynth_core.pitch import Unpitched
@@ -175,37 +178,14 @@ def load_instrument(spec: str | Path, engine: Engine, pitch: float | None = None
         instrument = blend.load_instrument(path, engine.coder, pitch)
     for line in instrument.said:
         say(line, quiet)
-    if not coded and (remark := length_remark(path)):
+    if not coded and (remark := length_remark(length_of(path))):
         say(f"{path}: {remark}", quiet)
     return instrument
 
 
-def is_cut_short(path: Path) -> bool:
-    """True for a sound file whose header promises more than the file holds, such as half of a download."""
-    return length_remark(path).startswith("cut short")
-
-
-def length_remark(path: Path) -> str:
-    """What to tell of a sound file whose header lies about its length, "" for an honest one. libsndfile says so of
-    most, and an MP3 gives nothing where its last sample should be."""
-    import soundfile
-
-    from nsynth_core.audio import streamed
-
-    if not path.is_file():  # a folder, or a pattern of files
-        return ""
-    with soundfile.SoundFile(path) as file:
-        said = file.extra_info
-        if file.frames == 0 and streamed(path) is not None:
-            return "its header declares no samples, as that of a stream; those it holds are used"
-        short = re.search(CUT_SHORT, said, re.MULTILINE) is not None
-        if not short and "MPEG" in said:
-            file.seek(max(file.frames - 1, 0))
-            short = len(file.read(1)) == 0
-    if short:
-        return "cut short; what is there is used"
-    less = re.search(DECLARES_LESS, said, re.MULTILINE) is not None
-    return "its header declares less than the file holds; what it declares is used" if less else ""
+def length_remark(length: Length) -> str:
+    """What to say of a sound file whose header gives a wrong length, "" for a right one."""
+    return LENGTH_REMARKS.get(length.value, "")
 
 
 def version() -> str:

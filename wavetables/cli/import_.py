@@ -222,8 +222,10 @@ def one(job: Job) -> Done:
 
 
 def _remark(source: Path) -> str:
+    from nsynth_core.audio import length_of
+
     with contextlib.suppress(OSError, RuntimeError):  # the file may be gone by now; the sound is not
-        return "" if source.suffix.lower() in TABLE_SUFFIXES else length_remark(source)
+        return "" if source.suffix.lower() in TABLE_SUFFIXES else length_remark(length_of(source))
     return ""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
+from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, MAX_FRAMES, Table
 
 SIZES = range(2, 8193)  # samples a frame that a file may have
@@ -60,21 +61,6 @@ class Loaded:
         if len(frames) > MAX_FRAMES:
             frames = frames[np.round(np.linspace(0, len(frames) - 1, MAX_FRAMES)).astype(np.int64)]
         return Table(resize(frames, FRAME_SIZE), self.name or fallback, self.root_pitch, self.provenance)
-
-
-def resize(frames: Floats, size: int) -> Floats:
-    """(n, size): every cycle at another number of samples by its spectrum, cut or padded, so that the period stays
-    exact and nothing folds back. What lies at or above the new Nyquist frequency is dropped; the same size is
-    bit-exact."""
-    before = frames.shape[1]
-    if size == before:
-        return np.ascontiguousarray(frames, dtype=np.float32)
-    spectrum = np.fft.rfft(frames.astype(np.float64))
-    if size > before and before % 2 == 0:
-        spectrum[:, -1] *= 0.5  # the Nyquist bin stands for both signs
-    spectrum[:, (size + 1) // 2 :] = 0.0
-    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, which a table refuses
-        return np.asarray(np.fft.irfft(spectrum, size) * (size / before), dtype=np.float32)
 
 
 def to_int16(frames: Floats) -> NDArray[np.int16]:

@@ -11,7 +11,8 @@ import numpy as np
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from wavetables.formats import riff, wav
-from wavetables.formats.common import MAX_FILE_FRAMES, SIZES, Loaded, check_peak, resize
+from wavetables.formats.common import MAX_FILE_FRAMES, SIZES, Loaded, check_peak
+from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, Table
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from nsynth_core.files import atomic
 from wavetables.formats import riff, wav
-from wavetables.formats.common import check_peak, resize, within_full_scale
+from wavetables.formats.common import check_peak, within_full_scale
+from wavetables.resizing import resize
 from wavetables.shaping import resample_frames
 from wavetables.table import FRAME_SIZE, Table
 

@@ -22,7 +22,8 @@ from nsynth_core.errors import UserError
 from nsynth_core.files import atomic, check_free
 from nsynth_core.notes import midi_to_hz
 from wavetables.formats import cycles, riff
-from wavetables.formats.common import Loaded, check_peak, read_bytes, resize
+from wavetables.formats.common import Loaded, check_peak, read_bytes
+from wavetables.resizing import resize
 from wavetables.shaping import resample_frames
 from wavetables.table import FRAME_SIZE, Table
 

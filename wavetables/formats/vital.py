@@ -27,7 +27,6 @@ from wavetables.formats.common import (
     facts_of,
     facts_text,
     read_bytes,
-    resize,
 )
 from wavetables.formats.vital_components import (
     CROSSFADE,
@@ -44,6 +43,7 @@ from wavetables.formats.vital_components import (
     parse,
 )
 from wavetables.formats.vital_sources import render
+from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, Table
 
 VERSION = "1.0.7"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nsynth_core.audio import Floats, Sound
-from wavetables.formats.common import resize
 from wavetables.importing.slicing import Slices
+from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
 FADE = 0.25  # of a window: what follows it fades out into its beginning
