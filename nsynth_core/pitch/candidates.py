@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
+from nsynth_core.parallel import blocks_in_threads
 
 Doubles = NDArray[np.float64]
 
@@ -22,7 +21,6 @@ RATE = 12_000
 SPLIT_HZ = 190.0  # from here up one window serves all periods
 BLOCK = 1 << 18  # samples of framed audio held at once: in the cache of a core
 MANY_ROWS = 6000  # half a minute
-MANY_BLOCKS = 32  # half a minute of sound or more
 STEPS = 64  # of the path whose costs are found at once
 LONG_SECONDS = 0.05  # of a window that is looked through every other time
 PEAKS = 3  # candidates an octave
@@ -32,20 +30,6 @@ JUMP_COST = 0.7  # of an octave jump
 FREE_OCTAVES = 0.03  # change a frame that costs nothing, else the noise of a short lag makes its multiples cheaper
 VOICING_COST = 0.25
 UNVOICED = 0.5  # correlation below which a frame is rather noise
-
-
-def side_by_side(work: Callable[[int], None], blocks: range) -> None:
-    """`work` on every block, over the cores where there are many: numpy lets go of the interpreter. Each writes its own
-    part of the result, so that it is the same in any order."""
-    if len(blocks) < MANY_BLOCKS:
-        for block in blocks:
-            work(block)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(work, blocks):
-            pass
 
 
 def candidates(x: Floats, rate: int, times: Doubles, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
@@ -120,7 +104,7 @@ def _peaks_at(x: Floats, rate: int, times: Doubles, low: float, high: float) -> 
             hz[a + row, octave, place] = np.where(keep, f, 0.0)
             strength[a + row, octave, place] = np.where(keep, np.clip(p1 - 0.25 * (p0 - p2) * shift, 0.0, 1.0), 0.0)
 
-    side_by_side(block, range(0, len(times) if last > 3 else 0, step))
+    blocks_in_threads(block, range(0, len(times) if last > 3 else 0, step))
     return hz.reshape(len(times), -1), strength.reshape(len(times), -1)
 
 

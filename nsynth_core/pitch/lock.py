@@ -12,7 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.pitch.candidates import BLOCK, HOP_SECONDS, Doubles, side_by_side
+from nsynth_core.parallel import blocks_in_threads
+from nsynth_core.pitch.candidates import BLOCK, HOP_SECONDS, Doubles
 
 STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
 PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
@@ -107,7 +108,7 @@ def demodulate(
                 np.multiply(part, wave(angle), out=turned_back)
                 out[a : a + step, k] += sign * np.einsum("tw,tw->t", framed[starts - first], hann)
 
-    side_by_side(block, range(0, len(rows), step))
+    blocks_in_threads(block, range(0, len(rows), step))
     return out, centres / rate
 
 

@@ -2,9 +2,9 @@
 
     python tests/golden/same_files.py OTHER_CHECKOUT [--keep FOLDER]
 
-The commands run with this Python and its installed libraries. Inputs are made here: notes with partials, a
-recording that changes pitch, noise, single cycles, a recipe. Two fields are left out of the comparison, since they hash the program
-itself: "key" and "plan" of a pack's manifest. Exit code 1 if any file differs or is missing.
+The commands run with this Python and its installed libraries. Inputs are made here: notes with partials, a recording
+that changes pitch, noise, single cycles, a recipe. Two fields are left out of the comparison, since they hash the
+program itself: "key" and "plan" of a pack's manifest. Exit code 1 if any file differs or is missing.
 """
 
 from __future__ import annotations

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -85,7 +83,6 @@ WEIGHTS = ("bilinear", "nsynth")
 STEREO = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the names of a pair's files end in
 NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")
 LOG_SECONDS = 5.0
-MAX_GATHERED = 64  # jobs that wait in memory
 LENGTH_REMARKS = {  # by the values of nsynth_core.audio.Length
     "cut short": "cut short; what is there is used",
     "undeclared": "its header declares no samples, as that of a stream; those it holds are used",
@@ -248,21 +245,6 @@ def run_batch(items: list[Item], work: Callable[[Item], None], label: str, quiet
     if failed:
         say(f"{failed} of {len(items)} failed", quiet)
     return 0 if not failed else 3 if failed < len(items) else 1
-
-
-def gathered(jobs: Iterator[Callable[[], Item]]) -> Iterator[Item]:
-    """The results of `jobs` in order, a few made at once; jobs are fetched one by one, so that few wait in memory."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = [pool.submit(job) for job in islice(jobs, MAX_GATHERED)]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(job) for job in islice(jobs, 1)]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def watch(quiet: bool) -> Watch:

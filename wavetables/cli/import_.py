@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ import typer
 
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.files import check_free
+from nsynth_core.parallel import WorkerKilled, in_processes
 from wavetables import SUFFIXES, TABLE_SUFFIXES
 from wavetables.cli.common import (
     Author,
@@ -185,19 +187,10 @@ def import_(
 # ------------------------------------------------------------------------------------------------------------ the work
 def _all(jobs: list[Job]) -> Iterator[Done]:
     """What becomes of every job, in order; many are spread over the cores."""
-    cores = os.cpu_count() or 1
-    if len(jobs) < MANY_FILES or cores == 1:
-        yield from map(one, jobs)
-        return
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    # one thread of arithmetic a process: how BLAS divides a sum decides its last bits
-    with parallel_config("loky", inner_max_num_threads=1):
-        try:
-            yield from Parallel(cores, return_as="generator")(delayed(one)(job) for job in jobs)
-        except TerminatedWorkerError as error:
-            raise UserError("a worker was killed, perhaps for want of memory; import fewer files at once") from error
+    try:
+        yield from in_processes([partial(one, job) for job in jobs], None if len(jobs) >= MANY_FILES else 1)
+    except WorkerKilled as error:
+        raise UserError(f"{error}; import fewer files at once") from error
 
 
 def one(job: Job) -> Done:

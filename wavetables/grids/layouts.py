@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.common import gathered, load_instrument, watch
+from nsynth_core.parallel import in_threads
+from wavetables.cli.common import load_instrument, watch
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
@@ -146,7 +147,7 @@ def _m4l(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
                 place, name, at, pitch, note(), shape
             )
 
-    yield from gathered(jobs())
+    yield from in_threads(jobs())
     yield form.write_grid_options(place, name, plan.pitches, side, len(plan.matrix))
 
 
@@ -160,7 +161,7 @@ def _pads(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
         places = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
         points = ((ix, iy, plan.pitches[number]) for number, iy, ix in places)
         made = notes(((a, c), (b, d)), points, form.RATE, length / form.RATE)
-        rows = gathered(lambda note=note: form.pad_note(note(), length) for note in made)  # type: ignore[misc]
+        rows = in_threads(lambda note=note: form.pad_note(note(), length) for note in made)  # type: ignore[misc]
         path = folder / "pads" / form.pad_name([names[each] for each in (a, b, c, d)])
         both = zip(places, rows, strict=True)
         form.write_pad(path, side, plan.pitches, length, ((ix, iy, n, row) for (n, iy, ix), row in both), force=True)  # type: ignore[misc]
@@ -174,7 +175,7 @@ def _sfz(plan: Plan, folder: Path, notes: Notes, provenance: Mapping[str, str]) 
 
     places = list(itertools.product(range(plan.rows), range(plan.side)))
     points = ((ix, iy, pitch) for iy, ix in places for pitch in plan.pitches)
-    made = gathered(notes(plan.matrix, points, plan.rate, plan.length / 16_000))
+    made = in_threads(notes(plan.matrix, points, plan.rate, plan.length / 16_000))
     for iy, ix in places:
         path = folder / f"x{ix}y{iy}.sfz"
         mix = {"mix": f"{ix / (plan.side - 1):g},{iy / max(plan.rows - 1, 1):g}"} if provenance else {}

@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from wavetables.cli.common import STEREO, gathered, watch
+from nsynth_core.parallel import in_threads
+from wavetables.cli.common import STEREO, watch
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
@@ -50,7 +51,7 @@ def render(
             if tables:
                 yield partial(files.table, pitch, y, made)
 
-    yield from chain.from_iterable(gathered(jobs()))
+    yield from chain.from_iterable(in_threads(jobs()))
 
 
 @dataclass(frozen=True)

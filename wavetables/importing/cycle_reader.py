@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
+from nsynth_core.parallel import blocks_in_threads
 from nsynth_core.pitch import PitchTrack
-from nsynth_core.pitch.candidates import side_by_side
 
 Doubles = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -84,7 +84,7 @@ class Reader:
             inside = np.clip(grid, phase.cycles[0] - 0.5, phase.cycles[-1] + 0.5)
             out[a : a + step] = self.at(phase.seconds_of(inside.ravel()) * self.rate).reshape(grid.shape)
 
-        side_by_side(block, range(0, len(numbers), step))
+        blocks_in_threads(block, range(0, len(numbers), step))
         return out
 
     def at(self, places: Doubles) -> Doubles:

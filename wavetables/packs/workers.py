@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from nsynth_core.cache import program
 from nsynth_core.errors import UserError
+from nsynth_core.parallel import WorkerKilled, in_processes
 
 AHEAD = 3  # jobs a thread of the cluster has waiting, so that none idles
 CONNECT_SECONDS = 10
-IDLE_SECONDS = 30  # after which a process ends that gets no more jobs, as when this one was killed
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 AGAIN = "run the same command again: it goes on from here"
 Result = TypeVar("Result")
@@ -28,22 +28,14 @@ def results(jobs: Sequence[Callable[[], Result]], folder: Path, workers: int, cl
         return iter(())
     if cluster is not None:
         return _on_cluster(jobs, folder, cluster)
-    if min(workers, len(jobs)) == 1:
-        return (job() for job in jobs)
-    return _local(jobs, min(workers, len(jobs)))
+    return _local(jobs, workers)
 
 
 def _local(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator[Result]:
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    # one thread of arithmetic a process: how BLAS divides a sum decides its last bits
-    with parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
-        pool = Parallel(workers, return_as="generator_unordered", batch_size=1)
-        try:
-            yield from pool(delayed(job)() for job in jobs)
-        except TerminatedWorkerError as error:
-            raise UserError(f"a worker was killed, perhaps for want of memory; use fewer --workers; {AGAIN}") from error
+    try:
+        yield from in_processes(jobs, workers, ordered=False)
+    except WorkerKilled as error:
+        raise UserError(f"{error}; use fewer --workers; {AGAIN}") from error
 
 
 def _on_cluster(jobs: Sequence[Callable[[], Result]], folder: Path, address: str) -> Iterator[Result]:
