@@ -27,7 +27,7 @@ from nsynth_core.sound.features import Features
 from nsynth_core.sound.knobs import Knobs
 
 if TYPE_CHECKING:
-    from nsynth_core.wavenet.options import Options
+    from nsynth_core.wavenet.options import NSynthOptions
 
 ENGINES = (*CODERS, "nsynth")
 LAID = 64  # timelines that are kept: rows between the same instruments at the same pitch share one
@@ -141,13 +141,13 @@ class FeatureEngine:
         return path_features(self.coder, list(map(steady_moment, embeddings)), row.path, hz, self.knobs, even=True)
 
 
-def load_engine(name: str, knobs: Knobs = AS_IT_IS, nsynth: Options | None = None) -> Engine:
+def load_engine(name: str, knobs: Knobs = AS_IT_IS, nsynth: NSynthOptions | None = None) -> Engine:
     """The engine called `name`, one of ENGINES, with `knobs` turned; "nsynth", which has none, as `nsynth` says. Raises
     UsageError for another name, and for NSynth without a checkpoint or with a knob; UserError for a bad checkpoint."""
     if name != "nsynth":
         return FeatureEngine(load_coder(name), knobs)
     if nsynth is None or knobs != AS_IT_IS:
         raise UsageError(
-            "NSynth needs a checkpoint and has no knobs: load_engine('nsynth', nsynth=Options(checkpoint))"
+            "NSynth needs a checkpoint and has no knobs: load_engine('nsynth', nsynth=NSynthOptions(checkpoint))"
         )
     return nsynth.load()

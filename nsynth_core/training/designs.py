@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nsynth_core.training.synthetic import Complexes, Note, Partials, Patch, Reals
+from nsynth_core.training.patches import Complexes, NoteRequest, Partials, Patch, Reals
 from nsynth_core.training.waves import (
     CHILD,
     MAN,
@@ -37,7 +37,7 @@ def _singer(vowel: str, speaker: int, end: str = "", pace: float = 0.6, **option
 def _drawbars(levels: dict[int, float]) -> Partials:
     """Organ pipes at these multiples of f0, levels in dB."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         out = np.zeros((len(note.t), note.k.shape[1]), dtype=np.complex128)
         for number, db in levels.items():
             if number <= out.shape[1]:
@@ -50,7 +50,7 @@ def _drawbars(levels: dict[int, float]) -> Partials:
 def _sweeping(width: float, seconds: float) -> Partials:
     """Overtones one after the other: a narrow peak, `width` octaves, climbs the harmonic series over `seconds`."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         peak = 1 + 4.0 * np.sin(np.pi / 2 * np.clip(note.t / seconds, 0, 1)) ** 2
         octaves = np.log2(note.k) - np.log2(2.0) * peak + 1
         return np.asarray(-1j * (np.exp(-0.5 * (octaves / width) ** 2) + 0.15 / note.k))
@@ -58,7 +58,7 @@ def _sweeping(width: float, seconds: float) -> Partials:
     return partials
 
 
-def _air(note: Note, hz: Reals) -> Complexes:
+def _air(note: NoteRequest, hz: Reals) -> Complexes:
     """Broad breath above the fundamental."""
     return np.asarray(np.ones((len(note.t), 1)) / (1 + (hz / (6 * note.f0 + 2000)) ** 2) + 0j)
 

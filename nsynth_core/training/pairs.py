@@ -20,9 +20,9 @@ from nsynth_core.audio import Floats
 from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound.features import TOP_HZ
-from nsynth_core.training import turns
+from nsynth_core.training import knob_patches
 from nsynth_core.training.corpus import Corpus
-from nsynth_core.training.synthetic import Complexes, Note, Partials, Reals
+from nsynth_core.training.patches import Complexes, NoteRequest, Partials, Reals
 
 PARTIALS = 256  # of those that the loss looks at; the inputs have all
 MIDDLES = 3
@@ -95,13 +95,13 @@ def _turned(recorded: Floats, seed: int, chunk: tuple[int, int]) -> Pairs:
 
 
 def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16], NDArray[np.float16]]:
-    kinds = list(turns.TURNS.values())
+    kinds = list(knob_patches.TURNS.values())
     share = np.asarray([weight for _, weight, _ in kinds])
 
     def oscillator(rng: Rng) -> Partials:
         if len(recorded) and rng.random() < RECORDED_SHARE:
             return _measured(recorded[rng.integers(len(recorded))])
-        return turns.oscillator(rng)
+        return knob_patches.oscillator(rng)
 
     while True:
         patch = kinds[int(rng.choice(len(kinds), p=share / share.sum()))][2](rng, oscillator)
@@ -110,7 +110,7 @@ def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16]
         way = way if rng.random() < 0.5 else way[::-1]
         mix = np.clip((np.arange(MIDDLES) + rng.random(MIDDLES)) / MIDDLES, 0.02, 0.98)
         place = way[0] + (way[1] - way[0]) * np.concatenate([[0.0], mix, [1.0]])
-        note = Note(f0, 1.0, turns.seconds(place[:, None]), np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
+        note = NoteRequest(f0, 1.0, knob_patches.seconds(place[:, None]), np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
         amplitude = np.abs(patch(note)) * _colour(rng, note)
         power = (amplitude**2).sum(1, keepdims=True)
         if np.isfinite(power).all() and (power > 0).all() and abs(way[1] - way[0]) > 0.1:
@@ -125,14 +125,14 @@ def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16]
 def _measured(partials: Floats) -> Partials:
     """A spectrum of the corpus as an oscillator; it goes on beyond its last partial as it fell before."""
 
-    def play(note: Note) -> Complexes:
+    def play(note: NoteRequest) -> Complexes:
         level = np.interp(note.k[0], np.arange(1, len(partials) + 1), np.maximum(partials, -90.0), right=-90.0)
         return np.asarray(10 ** (level[None] / 20) + 0j)
 
     return play
 
 
-def _colour(rng: Rng, note: Note) -> Reals:
+def _colour(rng: Rng, note: NoteRequest) -> Reals:
     """What two settings of a knob share: a room, a microphone."""
     if rng.random() < 0.6:
         return np.ones((1, 1))

@@ -109,7 +109,7 @@ def preset_names(path: Path) -> dict[tuple[int, int], str]:
 
 
 @dataclass(frozen=True)
-class Preset:
+class SoundfontPreset:
     """A preset of a soundfont as something to play. `octave`: semitones its sound lies above the key, see `sources`."""
 
     path: Path

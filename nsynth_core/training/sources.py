@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.training import kinds, soundfont, turns, voices
-from nsynth_core.training.kinds import Instrument
-from nsynth_core.training.soundfont import Preset
+from nsynth_core.training import espeak, knob_patches, soundfont, synthetic_instruments
+from nsynth_core.training.soundfont import SoundfontPreset
+from nsynth_core.training.synthetic_instruments import SyntheticInstrument
 
 HELD_SECONDS = 2.5
 LOW_KEY, HIGH_KEY, KEY_STEP = 24, 100, 5
@@ -104,19 +104,19 @@ def _presets(folder: Path | None) -> Iterator[tuple[str, Source]]:
             if bank not in BANKS or program in UNPITCHED or (bank, program) in BELLS:
                 continue
             full = f"{collection}/{bank:03d}-{program:03d}-{_slug(name)}"
-            play = Preset(path, bank, program, OCTAVES.get((bank, program), 0))
+            play = SoundfontPreset(path, bank, program, OCTAVES.get((bank, program), 0))
             low = LOWEST.get(program, LOW_KEY)
             yield f"gm/{SAME.get(program, program)}", Source(full, _family(program), "train", "MIT", play, low)
 
 
 def _synthetic(seed: int) -> Iterator[tuple[str, Source]]:
-    for name, family in kinds.names().items():
-        yield name, Source(name, family, "train", "Apache-2.0", Instrument(name, seed))
-    voices.check_installed()
-    for family, said in (("voice", voices.SPOKEN), (voices.FAMILY, voices.speech())):
+    for name, family in synthetic_instruments.names().items():
+        yield name, Source(name, family, "train", "Apache-2.0", SyntheticInstrument(name, seed))
+    espeak.check_installed()
+    for family, said in (("voice", espeak.SPOKEN), (espeak.FAMILY, espeak.speech())):
         for name, (voice, phoneme) in said.items():
-            play = voices.Voice(voice, phoneme)
-            yield name, Source(name, family, "train", NOT_SHIPPED, play, *voices.keys(voice))
+            play = espeak.SpokenVowel(voice, phoneme)
+            yield name, Source(name, family, "train", NOT_SHIPPED, play, *espeak.keys(voice))
 
 
 def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
@@ -139,7 +139,7 @@ def _splits(grouped: list[tuple[str, Source]], seed: int) -> dict[str, str]:
     for group, source in grouped:
         groups.setdefault(group, []).append(source)
     split = dict.fromkeys(groups, "train")
-    for family in sorted({source.family for _, source in grouped} - {turns.FAMILY, voices.FAMILY}):
+    for family in sorted({source.family for _, source in grouped} - {knob_patches.FAMILY, espeak.FAMILY}):
         order = sorted((g for g in groups if groups[g][0].family == family), key=lambda g: _hash(f"{seed}/{g}"))
         total = sum(len(groups[group]) for group in order)
         for name, share in HELD_OUT.items():

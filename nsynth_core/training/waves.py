@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nsynth_core.training.synthetic import Complexes, Note, Partials, Reals, series
+from nsynth_core.training.patches import Complexes, NoteRequest, Partials, Reals, series
 
 Path = Callable[[Reals], Reals]  # a parameter over time: seconds (T, 1) → value (T, 1)
-Colour = Callable[[Note], Complexes]  # a filter: gain at each partial, broadcastable to (T, K)
+Colour = Callable[[NoteRequest], Complexes]  # a filter: gain at each partial, broadcastable to (T, K)
 
 
 # --- paths ---
@@ -43,7 +43,7 @@ def resonator(hz: Reals, cutoff: Reals | float, q: Reals | float, kind: str) -> 
     return np.asarray(passed / (1 + s / q + s**2))
 
 
-def bright(note: Note) -> Complexes:
+def bright(note: NoteRequest) -> Complexes:
     """No filter."""
     return np.ones((1, 1), dtype=np.complex128)
 
@@ -52,7 +52,7 @@ def filtered(kind: str, octave: Path, q: float = 0.7, tracking: float = 0.5, dry
     """A filter of `kind` low, low4 (four poles), band or high, at 2 ** `octave` Hz where the key is C4. Harder notes
     open it further; `tracking` 0..1 is how far it follows the key, `dry` how much passes beside it."""
 
-    def gain(note: Note) -> Complexes:
+    def gain(note: NoteRequest) -> Complexes:
         played = octave(note.t) + tracking * np.log2(note.f0 / 261.6) + 2.0 * (note.velocity - 0.8)
         cutoff = 2.0 ** np.clip(played, 5.5, 14.3)
         if kind == "low4":
@@ -68,7 +68,7 @@ def filtered(kind: str, octave: Path, q: float = 0.7, tracking: float = 0.5, dry
 def fm(carrier: int, modulator: int, index: Path, third: float = 0.0, by_key: float = 0.3) -> Partials:
     """sin(carrier + index sin(modulator + third sin)): ratios of f0; the index falls by 2 ** by_key an octave up."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         depth = (0.4 + 0.6 * note.velocity) * min(1.0, (261.6 / note.f0) ** by_key)
 
         def waveform(phase: Reals, t: Reals) -> Reals:
@@ -89,7 +89,7 @@ def pulse(width: Path, colour: Colour = bright) -> Partials:
 def analog(saw: float, square: float, triangle: float, colour: Colour = bright, tilt: float = 0.0) -> Partials:
     """Saw, square and triangle in these proportions; `tilt` steepens the spectrum by so many 6 dB an octave."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         odd = note.k % 2
         level = (saw + 2 * odd * square) / note.k + triangle * odd * 2.5 / note.k**2
         return np.asarray(-1j * level * note.k**-tilt * colour(note))
@@ -100,7 +100,7 @@ def analog(saw: float, square: float, triangle: float, colour: Colour = bright, 
 def sync(ratio: Path, shape: str, colour: Colour = bright) -> Partials:
     """An oscillator at `ratio` x f0, restarted each period; `shape` saw, square or sine."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         def waveform(phase: Reals, t: Reals) -> Reals:
             slave = (phase * ratio(t)) % 1.0
             if shape == "sine":
@@ -115,7 +115,7 @@ def sync(ratio: Path, shape: str, colour: Colour = bright) -> Partials:
 def fold(drive: Path, bias: Path, blunt: float, colour: Colour = bright) -> Partials:
     """sin(drive x + bias) of x between triangle (`blunt` 0) and sine (1)."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         def waveform(phase: Reals, t: Reals) -> Reals:
             sine = np.sin(2 * np.pi * phase)
             x = blunt * sine + (1 - blunt) * np.arcsin(sine) * (2 / np.pi)
@@ -134,7 +134,7 @@ def string(point: float, pickup: float, tone: float, life: float, loss: float, b
     (Fletcher & Rossing 1998, ch. 2). `life` in seconds at A3, `loss` how much faster high partials die; `body` its
     resonances: arrays of Hz, dB and widths in octaves."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         level = np.sin(np.pi * note.k * point) * (0.15 + np.abs(np.sin(np.pi * note.k * pickup))) / note.k**tone
         if body:
             centre, gain, width = body
@@ -161,7 +161,7 @@ class Mode:
 def bars(modes: Sequence[Mode], faint_db: float = -60.0) -> Partials:
     """Bars, glass, music boxes: a few modes far apart, over a short faint click of all partials."""
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         t = note.t[:, 0]
         out = 10 ** (faint_db / 20) / note.k * np.exp(-note.t * 8)
         for mode in modes:
@@ -206,7 +206,7 @@ class Tract:
     way: Path
     bandwidth: float = 1.0  # x BANDWIDTHS
 
-    def gain(self, note: Note, hz: Reals) -> Complexes:
+    def gain(self, note: NoteRequest, hz: Reals) -> Complexes:
         """(T, n) at `hz` (1, n): a cascade of resonances with unity gain at DC (Klatt 1980)."""
         path = self.way(note.t)
         centres = np.asarray(self.start) ** (1 - path) * np.asarray(self.end) ** path
@@ -229,8 +229,8 @@ def sung(tract: Tract, open_: float = 0.6, tilt: float = 0.6) -> Partials:
         fall = np.cos(0.5 * np.pi * (phase - open_) / (closed - open_))
         return np.where(phase < open_, rise, np.where(phase < closed, fall, 0.0))
 
-    def partials(note: Note) -> Complexes:
-        still_ = Note(note.f0, note.velocity, note.t[:1], note.k)
+    def partials(note: NoteRequest) -> Complexes:
+        still_ = NoteRequest(note.f0, note.velocity, note.t[:1], note.k)
         slope = tilt + 0.6 * (1 - note.velocity)
         source = series(still_, pulse_) * 1j * note.k * (1 + (note.hz / 1000) ** 2) ** (-slope / 2)
         return np.asarray(source * tract.gain(note, note.hz))

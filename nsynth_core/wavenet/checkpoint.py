@@ -23,8 +23,7 @@ import tensorflow as tf
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.wavenet import archive, index
-from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import archive, index, memory
 from nsynth_core.wavenet.archive import PARTS, WHERE
 from nsynth_core.wavenet.mulaw import CLASSES
 
@@ -202,8 +201,8 @@ class _Held:
         needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
         if held < needed:
             raise UserError(f"{given}: cut short: {held} bytes of data, at least {needed} are needed; copy it again")
-        free = room.free()
-        if free is not None and needed > room.USABLE * free:
+        free = memory.free()
+        if free is not None and needed > memory.USABLE * free:
             raise UserError(
                 f"{given}: not enough memory: its weights take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
                 "close other programs"

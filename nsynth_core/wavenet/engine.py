@@ -254,7 +254,7 @@ class NSynth:
         wide = self._wide(notes)
         streams = {self._name(codes, note.samples, wide) for note in notes for codes in note.codes}
         once = generator.batch_size(self.weights, len(streams), None, self.precision, wide)
-        return len(streams), once, generator.memory(self.weights, once, self.precision, wide)
+        return len(streams), once, generator.memory_needed(self.weights, once, self.precision, wide)
 
     def _needs(self, notes: Sequence[Note]) -> str:
         """What rendering them takes, to be said before."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import memory
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
 from nsynth_core.wavenet.convolution import BLOCK
 from nsynth_core.wavenet.encoder import Update
@@ -129,7 +129,7 @@ def is_wide(streams: int, precision: str = PRECISIONS[0]) -> bool:
     return streams >= WIDE and precision == PRECISIONS[0]
 
 
-def memory(weights: Weights, streams: int, precision: str = PRECISIONS[0], wide: bool | None = None) -> int:
+def memory_needed(weights: Weights, streams: int, precision: str = PRECISIONS[0], wide: bool | None = None) -> int:
     """Bytes that generating so many streams at once takes, beside TensorFlow and the loaded weights (measured)."""
     wide = is_wide(streams, precision) if wide is None else wide
     bytes_ = 4 if precision == PRECISIONS[0] else 2
@@ -150,10 +150,10 @@ def batch_size(
 ) -> int:
     """How many of `count` streams run at once, batches being even. Raises UserError: not even two fit the memory."""
     wide = is_wide(count, precision) if wide is None else wide
-    free = room.free()
-    least = memory(weights, 0, precision, wide)
-    one = memory(weights, 1, precision, wide) - least
-    fit = BATCH if free is None else int((room.USABLE * free - least) / one)
+    free = memory.free()
+    least = memory_needed(weights, 0, precision, wide)
+    one = memory_needed(weights, 1, precision, wide) - least
+    fit = BATCH if free is None else int((memory.USABLE * free - least) / one)
     if fit < LEAST:
         raise UserError(
             f"not enough memory: this checkpoint needs {(least + LEAST * one) / 1e9:.1f} GB to generate, "

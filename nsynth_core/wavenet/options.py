@@ -14,7 +14,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
-class Options:
+class NSynthOptions:
     """`checkpoint` is a folder, an archive or a prefix; `averages` reads its moving averages; `seed` >= 0 chooses the
     noise; `enhance` adds what lies above 8 kHz; `precision` of the decoder is one of PRECISIONS."""
 
@@ -30,7 +30,7 @@ class Options:
 
 
 @lru_cache(maxsize=1)
-def _load(options: Options) -> NSynth:
+def _load(options: NSynthOptions) -> NSynth:
     from nsynth_core.wavenet import checkpoint
     from nsynth_core.wavenet.engine import NSynth
 

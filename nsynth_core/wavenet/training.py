@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, read, resample
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import memory as room
-from nsynth_core.wavenet import network
+from nsynth_core.wavenet import memory, network
 from nsynth_core.wavenet.checkpoint import AVERAGE, LAYERS, STEP, Shapes, Weights, decoder_shapes, encoder_shapes, save
 from nsynth_core.wavenet.checkpoint import read as read_checkpoint
 from nsynth_core.wavenet.mulaw import CLASSES, HALF, Classes, quantise
@@ -57,7 +56,7 @@ def sounds(folder: Path) -> list[Path]:
     return found
 
 
-def memory(width: int, batch: int) -> int:
+def memory_needed(width: int, batch: int) -> int:
     """Bytes that training takes beside TensorFlow: what a crop leaves in every layer for the gradients (measured), and
     six copies of the weights."""
     shapes = _shapes(width)
@@ -101,8 +100,8 @@ def train(
     Raises UserError for a sound that cannot be read, a folder that cannot be written or holds something else, and where
     it does not fit the memory.
     """
-    free, needed = room.free(), memory(width, batch)
-    if free is not None and needed > room.USABLE * free:
+    free, needed = memory.free(), memory_needed(width, batch)
+    if free is not None and needed > memory.USABLE * free:
         raise UserError(
             f"not enough memory: training {width} wide, {batch} crops a step, takes {needed / 1e9:.1f} GB, "
             f"{free / 1e9:.1f} GB are free; take a smaller --batch or --width"

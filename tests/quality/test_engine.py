@@ -128,13 +128,13 @@ def test_voices_come_back_and_so_do_the_ends_of_a_blend():
     check_road(spoken(), (2.5, 1.0))
 
 
-def notes_of(sounds: list[tuple[Sound, PitchTrack]]) -> list[evaluation.Note]:
+def notes_of(sounds: list[tuple[Sound, PitchTrack]]) -> list[evaluation.HeldOutNote]:
     """As the report takes them, each on a pitch of its own."""
     made = []
     for i, (sound, pitch) in enumerate(sounds):
         features = analyse(sound, pitch)
         source = Source(f"sound {i}", "", "test", "", lambda *_, sound=sound: sound)
-        made.append(evaluation.Note(source, pitch.pitch, sound, features, loud_frames(features), pitch))
+        made.append(evaluation.HeldOutNote(source, pitch.pitch, sound, features, loud_frames(features), pitch))
     return made
 
 

@@ -11,7 +11,7 @@ from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.harmonic.runtime import load
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.sound.features import TOP_HZ, hz_to_erb
-from nsynth_core.training.sweeps import sweeps
+from nsynth_core.training.evaluation.knob_sweeps import knob_sweeps
 
 OUTPUTS = {"matching": MEETINGS, "correction": CORRECTIONS}
 
@@ -121,7 +121,7 @@ def test_what_meets_is_read_from_both_ends():
 @pytest.mark.parametrize("f0", [82.4, 147.0])
 def test_peaks_move_instead_of_fading(knob, f0):
     """The blend of a filter at two settings is nearer to the filter between them than the mean in dB is."""
-    turn = sweeps(f0)[knob]
+    turn = knob_sweeps(f0)[knob]
     first, true, second = (turn(x).partials_db[:1] - turn(x).level_db()[:1, None] for x in (0.0, 0.5, 1.0))
     out = blend(shipped, np.stack([first, second]), line(0.5, 1), at(f0, 1))
     level = 10 * np.log10((10 ** (out / 10)).sum())

@@ -362,7 +362,7 @@ def test_a_short_training_makes_all_files(
     from nsynth_core.audio import read
     from nsynth_core.pitch import follow
     from nsynth_core.sound.analysis import analyse
-    from nsynth_core.training import fit, fit_between, pairs
+    from nsynth_core.training import fit_between, fit_field, pairs
     from nsynth_core.training.corpus import note_arrays
     from presets import bank
 
@@ -416,12 +416,12 @@ def test_a_short_training_makes_all_files(
     known, unseen, between = fitted
     monkeypatch.setattr(pairs, "make", lambda corpus, *_: unseen if len(corpus) == 2 else known)
     monkeypatch.setattr(fit_between, "train", lambda *_, **__: between)
-    monkeypatch.setattr(fit, "train", lambda *_, **__: pytest.fail("the field was fitted again"))
+    monkeypatch.setattr(fit_field, "train", lambda *_, **__: pytest.fail("the field was fitted again"))
     (model / "bank.npz").unlink()
     assert main(["train", str(corpus), "-o", str(model), "--steps", "3", "-q"]) == 0
     assert len({version for _, version in built}) == 1  # the same field, bit by bit
     (model / "bank.npz").unlink()
     asked: list[int] = []
-    monkeypatch.setattr(fit, "train", lambda *given, **_: asked.append(given[4]) or (fit.build(), {}))
+    monkeypatch.setattr(fit_field, "train", lambda *given, **_: asked.append(given[4]) or (fit_field.build(), {}))
     assert main(["train", str(corpus), "-o", str(model), "--steps", "2", "-q"]) == 0
     assert asked == [2]

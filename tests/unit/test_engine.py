@@ -16,7 +16,7 @@ from nsynth_core.blending.instrument import Instrument, blend_frames, blend_note
 from nsynth_core.errors import UsageError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound.knobs import Knobs
-from nsynth_core.wavenet.options import Options
+from nsynth_core.wavenet.options import NSynthOptions
 from wavetables.importing.slicing import table_frames
 
 
@@ -36,7 +36,7 @@ def test_by_name():
         engine = load_engine(name)
         assert (engine.name, engine.coder.name, engine.version) == (name, name, engine.coder.version)
         assert (engine.latent, engine.facts, engine.versions) == (None, {}, {})
-    for arguments in (("wavenet2",), ("nsynth",), ("nsynth", Knobs(detail=0.5), Options(Path("none")))):
+    for arguments in (("wavenet2",), ("nsynth",), ("nsynth", Knobs(detail=0.5), NSynthOptions(Path("none")))):
         with pytest.raises(UsageError):
             load_engine(*arguments)
 

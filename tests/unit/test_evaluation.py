@@ -26,7 +26,9 @@ from wavetables.cli.report import best, lines
 RATE = 48_000
 
 
-def note(name: str, midi: float, family: str = "synth", tilt: float = 1.0, width: float = 0.3) -> evaluation.Note:
+def note(
+    name: str, midi: float, family: str = "synth", tilt: float = 1.0, width: float = 0.3
+) -> evaluation.HeldOutNote:
     """A stereo note of partials falling by `tilt` over noise at -50 dB, right `width` as strong and apart in phase."""
     t = np.arange(RATE // 2) / RATE
     number = np.arange(1, int(16_000 / midi_to_hz(midi)))
@@ -38,7 +40,7 @@ def note(name: str, midi: float, family: str = "synth", tilt: float = 1.0, width
     track = follow(sound, midi)
     features = analyse(sound, track)
     source = Source(name, family, "test", "MIT" if family != "synth" else "Apache-2.0", lambda *_: sound)
-    return evaluation.Note(source, midi, sound, features, sounds.loud_frames(features), track)
+    return evaluation.HeldOutNote(source, midi, sound, features, sounds.loud_frames(features), track)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def notes() -> list[evaluation.Note]:
+def notes() -> list[evaluation.HeldOutNote]:
     made = [note("dull", midi, "brass", 2.0) for midi in (48, 60)]
     return made + [note("bright", midi, "synth", 1.0) for midi in (48, 60)]
 
@@ -122,7 +124,7 @@ class TestBlending:
         def turn(x: float) -> Features:
             return plain(196.0, 12, np.linspace(-10, -50 + x, 40))
 
-        monkeypatch.setattr("nsynth_core.training.evaluation.blending.sweeps", lambda f0: {"tilt by 1 dB": turn})
+        monkeypatch.setattr("nsynth_core.training.evaluation.blending.knob_sweeps", lambda f0: {"tilt by 1 dB": turn})
         monkeypatch.setattr("nsynth_core.training.evaluation.blending.SWEEP_HZ", (196.0,))
         found = evaluation.between()
         assert max(found[name] for name in ("harmonic", "crossfade", "envelope")) < 0.1

@@ -20,8 +20,7 @@ from nsynth_core.blending.instrument import Instrument, load_instrument
 from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
-from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, options
-from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import checkpoint, encoder, generator, memory, mulaw, options
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.engine import NSynth
 from nsynth_core.wavenet.enhance import enhanced
@@ -631,7 +630,7 @@ def test_a_pack_s_rainbowgrams_are_of_what_nsynth_decodes(folder, drawn, tmp_pat
 
 
 def test_only_what_fits_the_memory(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(room, "free", lambda: 100 << 20)
+    monkeypatch.setattr(memory, "free", lambda: 100 << 20)
     given = [*BLEND[:-1], str(tmp_path / "n.wav"), "--engine", "nsynth", "--checkpoint", str(folder)]
     assert main(given) == 1
     (line,) = capsys.readouterr().err.splitlines()

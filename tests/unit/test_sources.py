@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nsynth_core.errors import UserError
-from nsynth_core.training import kinds, soundfont, synthetic, turns, voices
+from nsynth_core.training import espeak, knob_patches, patches, soundfont, synthetic_instruments
 from nsynth_core.training.sources import NOT_SHIPPED, SAME, SILENT, Source, catalogue, fit, notes, offset, plan
 
 if sys.version_info >= (3, 11):
@@ -28,7 +28,7 @@ def installed() -> bool:
         for file in soundfont.PACKAGES:
             soundfont.find_soundfont(file)
         soundfont._library()
-        voices.check_installed()
+        espeak.check_installed()
     except UserError:
         return False
     return True
@@ -132,14 +132,14 @@ def test_notes_leave_out_silent_keys_and_follow_the_plan(sources):
     assert plan(bass, 0) != plan(bass, 1)
 
 
-@pytest.mark.parametrize("kind", [*kinds.KINDS, "vowel", "design", "turn"])
+@pytest.mark.parametrize("kind", [*synthetic_instruments.KINDS, "vowel", "design", "turn"])
 def test_closed_forms_are_finite_in_tune_and_band_limited(kind):
-    name = next(name for name in kinds.names() if name.startswith(kind))
+    name = next(name for name in synthetic_instruments.names() if name.startswith(kind))
     for midi in (36, 60, 96):
-        sound = kinds.Instrument(name)(midi, 110, RATE, 0.7)
+        sound = synthetic_instruments.SyntheticInstrument(name)(midi, 110, RATE, 0.7)
         assert np.isfinite(sound.samples).all()
-        assert 0.1 < np.abs(sound.samples).max() <= synthetic.PEAK
-        assert sound.seconds == pytest.approx(0.7 + synthetic.TAIL_SECONDS, abs=0.01)
+        assert 0.1 < np.abs(sound.samples).max() <= patches.PEAK
+        assert sound.seconds == pytest.approx(0.7 + patches.TAIL_SECONDS, abs=0.01)
         power = np.abs(np.fft.rfft(sound.samples[:, 0] * np.hanning(len(sound.samples)))) ** 2
         hz = np.fft.rfftfreq(len(sound.samples), 1 / RATE)
         assert power[hz > 21_500].sum() < 1e-6 * power.sum()
@@ -147,10 +147,10 @@ def test_closed_forms_are_finite_in_tune_and_band_limited(kind):
 
 def test_closed_forms_leave_nothing_between_the_partials():
     """An aliased or badly interpolated cycle would: energy off the multiples of f0."""
-    steady = synthetic.Note(440.0, 1.0, np.arange(100)[:, None] / 50, np.arange(1.0, 46)[None])
+    steady = patches.NoteRequest(440.0, 1.0, np.arange(100)[:, None] / 50, np.arange(1.0, 46)[None])
     n = np.arange(RATE) / RATE
     saw = np.broadcast_to(-1j / steady.k, (100, 45)).astype(complex)
-    x = synthetic.read_table(saw, 440 * n, n * 50)
+    x = patches.read_table(saw, 440 * n, n * 50)
     power = np.abs(np.fft.rfft(x)) ** 2  # one second: partials fall on bins
     on = np.zeros(len(power), dtype=bool)
     on[440::440] = True
@@ -160,8 +160,8 @@ def test_closed_forms_leave_nothing_between_the_partials():
 
 
 def test_series_of_a_waveform_is_its_fourier_series():
-    note = synthetic.Note(100.0, 1.0, np.zeros((1, 1)), np.arange(1.0, 21)[None])
-    square = synthetic.series(note, lambda phase, t: np.where(phase < 0.5, 1.0, -1.0))
+    note = patches.NoteRequest(100.0, 1.0, np.zeros((1, 1)), np.arange(1.0, 21)[None])
+    square = patches.series(note, lambda phase, t: np.where(phase < 0.5, 1.0, -1.0))
     expected = np.where(note.k % 2 == 1, 4 / (np.pi * note.k), 0)
     assert np.allclose(np.abs(square), expected, atol=2e-3)
 
@@ -193,14 +193,14 @@ def test_built_in_instruments_name_sources_that_may_be_shipped(sources):
             assert np.abs(source.render(midi, 100, RATE, 0.3).samples).max() > 0.02, (instrument["name"], midi)
 
 
-@pytest.mark.parametrize("kind", [kind for kind, (count, _, _) in turns.TURNS.items() if count])
+@pytest.mark.parametrize("kind", [kind for kind, (count, _, _) in knob_patches.TURNS.items() if count])
 def test_a_turn_turns_evenly_from_start_to_end(kind):
     """The spectrum stands still before the turn and after it, and differs between the two."""
-    name = next(name for name in turns.names() if f"/{kind}-" in name)
-    times = np.asarray([[0.0], [turns.START], [0.75], [1.25], [1.75], [turns.END], [2.5]])
-    steady = synthetic.Note(110.0, 1.0, times, np.arange(1.0, 60)[None])
-    level = np.abs(kinds.Instrument(name).patch().partials(steady))
+    name = next(name for name in knob_patches.names() if f"/{kind}-" in name)
+    times = np.asarray([[0.0], [knob_patches.START], [0.75], [1.25], [1.75], [knob_patches.END], [2.5]])
+    steady = patches.NoteRequest(110.0, 1.0, times, np.arange(1.0, 60)[None])
+    level = np.abs(synthetic_instruments.SyntheticInstrument(name).patch().partials(steady))
     np.testing.assert_allclose(level[[0, -1]], level[[1, -2]], atol=1e-9)
     moved = np.abs(np.diff(level[1:-1], axis=0)).max(1) / level.max()
     assert moved.min() > 0.005
-    np.testing.assert_allclose(turns.position(times[1:-1, 0])[2:3], 0.5)
+    np.testing.assert_allclose(knob_patches.position(times[1:-1, 0])[2:3], 0.5)

@@ -10,8 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, encoder, generator, mulaw, network, verify
-from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import checkpoint, encoder, generator, memory, mulaw, network, verify
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.products import idle, packed, product
 
@@ -238,14 +237,14 @@ def test_an_interrupted_run_goes_on(weights, encodings, sound, tmp_path, at):
 
 
 def test_too_little_memory_is_said_before(weights, encodings, monkeypatch):
-    monkeypatch.setattr(room, "free", lambda: 100 << 20)
+    monkeypatch.setattr(memory, "free", lambda: 100 << 20)
     with pytest.raises(UserError, match="not enough memory"):
         generator.generate(weights, encodings)
 
 
 def test_a_container_s_memory(tmp_path):
     """cgroup v2 and v1: the limit, less what is used, but for files that can be read again."""
-    assert room._container(tmp_path) is None
+    assert memory._container(tmp_path) is None
     (tmp_path / "memory").mkdir()
     for name, text in (
         ("limit_in_bytes", "900"),
@@ -253,22 +252,22 @@ def test_a_container_s_memory(tmp_path):
         ("stat", "cache 9\ntotal_inactive_file 40"),
     ):
         (tmp_path / "memory" / f"memory.{name}").write_text(text)
-    assert room._container(tmp_path) == 440
+    assert memory._container(tmp_path) == 440
     for name, text in (("max", "800"), ("current", "500"), ("stat", "inactive_file 30\n")):
         (tmp_path / f"memory.{name}").write_text(text)
-    assert room._container(tmp_path) == 330
+    assert memory._container(tmp_path) == 330
     (tmp_path / "memory.max").write_text("max\n")
-    assert room._container(tmp_path) == 440
+    assert memory._container(tmp_path) == 440
 
 
 def test_what_full_size_needs():
     """247 MB of weights and 12.6 MB a stream, at least."""
     shapes = checkpoint.decoder_shapes()
     full = Weights({name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()})
-    assert generator.memory(full, 0) > 239e6
-    assert 12.6e6 < generator.memory(full, 9) - generator.memory(full, 8) < 25e6
-    assert generator.memory(full, 0, wide=True) - generator.memory(full, 0) == 30 * 4 * 512 * 1024
-    assert 24.7e6 < generator.memory(full, 64) - generator.memory(full, 63) < 37e6
+    assert generator.memory_needed(full, 0) > 239e6
+    assert 12.6e6 < generator.memory_needed(full, 9) - generator.memory_needed(full, 8) < 25e6
+    assert generator.memory_needed(full, 0, wide=True) - generator.memory_needed(full, 0) == 30 * 4 * 512 * 1024
+    assert 24.7e6 < generator.memory_needed(full, 64) - generator.memory_needed(full, 63) < 37e6
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3), (1, 0, 4)])

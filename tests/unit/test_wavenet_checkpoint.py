@@ -12,8 +12,7 @@ import pytest
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import archive, checkpoint, embeddings, index
-from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import archive, checkpoint, embeddings, index, memory
 
 WIDTHS = {"width": 4, "skip": 3, "latent": 2}
 DATA = "model.ckpt-7.data-00000-of-00001"
@@ -198,7 +197,7 @@ def test_archives_that_ask_for_more_than_they_hold(folder, tmp_path, monkeypatch
 
 
 def test_weights_that_do_not_fit_the_memory(folder, monkeypatch):
-    monkeypatch.setattr(room, "free", lambda: 10_000)
+    monkeypatch.setattr(memory, "free", lambda: 10_000)
     assert "not enough memory: its weights take" in refused(folder)
 
 

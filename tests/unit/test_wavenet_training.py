@@ -9,8 +9,7 @@ import tensorflow as tf
 from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
-from nsynth_core.wavenet import checkpoint, training
-from nsynth_core.wavenet import memory as room
+from nsynth_core.wavenet import checkpoint, memory, training
 from wavetables.cli import main
 
 RATE = 22_050
@@ -130,7 +129,7 @@ def test_what_cannot_be_trained(tmp_path, capsys):
 
 def test_training_that_does_not_fit_the_memory_is_not_begun(tmp_path, monkeypatch):
     """As published it takes 120 GB."""
-    monkeypatch.setattr(room, "free", lambda: 16 << 30)
+    monkeypatch.setattr(memory, "free", lambda: 16 << 30)
     with pytest.raises(UserError, match=r"takes 12\d\.\d GB, 17\.2 GB are free; take a smaller --batch"):
         training.train([], tmp_path / "out")
     assert not (tmp_path / "out").exists()

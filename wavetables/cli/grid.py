@@ -53,7 +53,7 @@ from wavetables.grids import writer as grid_files
 
 if TYPE_CHECKING:
     from nsynth_core.sound.knobs import Knobs
-    from nsynth_core.wavenet.options import Options
+    from nsynth_core.wavenet.options import NSynthOptions
     from presets.schema import Preset
 
 
@@ -223,7 +223,7 @@ def _laid_out(
     layout: str,
     output: Path | None,
     engine: str,
-    drawing: Options | None,
+    drawing: NSynthOptions | None,
     knobs: Knobs,
     provenance: bool,
     force: bool,

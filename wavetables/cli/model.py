@@ -89,24 +89,24 @@ def train(
         raise UserError(f"{output}: cannot be made: {error.strerror}; choose another -o") from error
     # TensorFlow's greeting is no message of ours; it reads this once, when it is imported
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from nsynth_core.training import export, fit, fit_between, pairs
+    from nsynth_core.training import export, fit_between, fit_field, pairs
 
     def figured(update: Callable[[int, int, str], None]) -> Callable[[int, int, dict[str, float]], None]:
         return lambda step, of, figures: update(step, of, " ".join(f"{name} {x:.3f}" for name, x in figures.items()))
 
     share = (steps or STEPS) / STEPS
     run = {"seed": seed, "steps": steps or STEPS, "corpus": _digest(learn)}
-    told = {} if force else fit.kept(output / "checkpoint")
+    told = {} if force else fit_field.kept(output / "checkpoint")
     if told.get("run") == run:
-        model, figures = fit.build(), told["figures"]
+        model, figures = fit_field.build(), told["figures"]
         model.restore(output / "checkpoint")
     else:
         with progress("train", quiet) as update:
-            model, figures = fit.train(
+            model, figures = fit_field.train(
                 learn, held_out, output / "checkpoint", seed, steps or STEPS, report=figured(update)
             )
         told = {"run": run, "figures": figures, "commit": _commit()}
-        fit.keep(output / "checkpoint", told)
+        fit_field.keep(output / "checkpoint", told)
     with progress("pairs", quiet) as update:
         known = pairs.make(learn, max(1, round(share * PAIRS)), seed, update)
         unseen = pairs.make(held_out, max(1, round(share * PAIRS / 20)), seed + 1, update)
@@ -207,7 +207,7 @@ def _write_linear_code(path: Path, learn: Corpus, seed: int) -> None:
 
     from nsynth_core.files import atomic
     from nsynth_core.harmonic.network import DIMS
-    from nsynth_core.training.fit import linear_code
+    from nsynth_core.training.fit_field import linear_code
 
     mean, axes = linear_code(learn, DIMS, seed)
     with atomic(path, force=True) as temporary, temporary.open("wb") as file:

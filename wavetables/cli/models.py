@@ -65,7 +65,7 @@ def checked(path: Path, averages: bool) -> dict[str, Any]:
 
     weights = load(path, averages)
     numbers = sum(array.size for array in weights.arrays.values())
-    need = {n: (4 * numbers + generator.memory(weights, n)) / 1e9 for n in (2, 8, generator.BATCH)}
+    need = {n: (4 * numbers + generator.memory_needed(weights, n)) / 1e9 for n in (2, 8, generator.BATCH)}
     return {
         "checkpoint": str(path),
         "weights": "moving averages" if averages else "raw",

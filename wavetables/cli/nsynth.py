@@ -11,7 +11,7 @@ from nsynth_core.errors import UsageError
 from wavetables.cli.common import check_choice, check_unused
 
 if TYPE_CHECKING:
-    from nsynth_core.wavenet.options import Options
+    from nsynth_core.wavenet.options import NSynthOptions
     from presets.schema import Preset
 
 NAME = "nsynth"
@@ -26,7 +26,7 @@ def options(
     seed: int | None,
     precision: str | None,
     knobs: Mapping[str, object],
-) -> Options | None:
+) -> NSynthOptions | None:
     """What NSynth is asked for; None for another engine. Raises UsageError for options of the other kind of engine, and
     for NSynth without a checkpoint."""
     if engine != NAME:
@@ -39,10 +39,10 @@ def options(
             "--engine nsynth needs --checkpoint DIR: Magenta's wavenet-ckpt, as a folder, .tar or prefix; "
             "'make-wavetable models' says more"
         )
-    from nsynth_core.wavenet.options import PRECISIONS, Options
+    from nsynth_core.wavenet.options import PRECISIONS, NSynthOptions
 
     kind = check_choice(precision or PRECISIONS[0], PRECISIONS, "precision")
-    return Options(checkpoint, averages, seed or 0, enhance, kind)
+    return NSynthOptions(checkpoint, averages, seed or 0, enhance, kind)
 
 
 def check_preset(preset: Preset, engine: str) -> None:

@@ -11,7 +11,7 @@ from nsynth_core import cache
 from nsynth_core.blending.coder import Coder
 from nsynth_core.blending.instrument import Instrument
 from nsynth_core.sound.knobs import Knobs
-from nsynth_core.wavenet.options import Options
+from nsynth_core.wavenet.options import NSynthOptions
 from wavetables.formats import registry
 
 PICTURES = ("none", "sheet", "all")
@@ -100,7 +100,7 @@ class Pack:
     previews: bool = True
     pictures: Literal["none", "sheet", "all"] = "none"
     items: tuple[Item, ...] = ()
-    nsynth: Options | None = None
+    nsynth: NSynthOptions | None = None
 
     @property
     def target(self) -> float | None:

@@ -17,7 +17,7 @@ import presets
 from nsynth_core.blending.engine import ENGINES
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.sound.knobs import Knobs
-from nsynth_core.wavenet.options import Options
+from nsynth_core.wavenet.options import NSynthOptions
 from presets.schema import Line, Preset, _corner, _knob, _Model, _one_line, _pitches, _toml, read
 from wavetables import SUFFIXES
 from wavetables.packs import names
@@ -220,7 +220,7 @@ def load(path: Path) -> Pack:
     )
 
 
-def drawn(pack: Pack, options: Options) -> Pack:
+def drawn(pack: Pack, options: NSynthOptions) -> Pack:
     """`pack`, its sweeps by NSynth. Raises UsageError: there are none, or one turns a knob, which NSynth has not."""
     sweeps = {item.name: item.source for item in pack.items if isinstance(item.source, Sweep)}
     if not sweeps:

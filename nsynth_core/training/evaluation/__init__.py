@@ -29,10 +29,10 @@ from nsynth_core.training.evaluation.coding import (
     reconstruction,
 )
 from nsynth_core.training.evaluation.fidelity import ends
-from nsynth_core.training.evaluation.sounds import RATE, Note, elsewhere, evenly, held_out
+from nsynth_core.training.evaluation.sounds import RATE, HeldOutNote, elsewhere, evenly, held_out
 
 __all__ = [
-    "Note",
+    "HeldOutNote",
     "Pca",
     "between",
     "between_synth",
@@ -54,7 +54,7 @@ __all__ = [
 TIMED = 12
 
 
-def speed(engine: Coder, notes: list[Note]) -> dict[str, float]:
+def speed(engine: Coder, notes: list[HeldOutNote]) -> dict[str, float]:
     """Decode, embedding → 48 kHz stereo sound, as a multiple of real time: best of three a note, and all at once on two
     threads."""
     jobs: list[tuple[Embedding, Floats]] = []

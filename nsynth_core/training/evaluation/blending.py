@@ -19,8 +19,8 @@ from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import Features, rows
 from nsynth_core.sound.spacing import steps
 from nsynth_core.training.evaluation import vital
-from nsynth_core.training.evaluation.sounds import RATE, Note, below_level, glides
-from nsynth_core.training.sweeps import sweeps
+from nsynth_core.training.evaluation.knob_sweeps import knob_sweeps
+from nsynth_core.training.evaluation.sounds import RATE, HeldOutNote, below_level, glides
 
 COMPARED = ("harmonic", "crossfade", "envelope", "transport")  # engines on features
 PATH = 33
@@ -33,7 +33,7 @@ STEADY, STILL = slice(30, 70), 12  # frames of a held note; of a moment that is 
 Turns = tuple[str, float, list[Features]]  # a knob's name, f0, the patch at 0, SWEEP_MIXES and 1
 
 
-def blends(notes: list[Note], seed: int) -> dict[str, Any]:
+def blends(notes: list[HeldOutNote], seed: int) -> dict[str, Any]:
     """Scores of the path between random pairs of held-out notes of one pitch, for each engine."""
     pairs = _pairs(notes, seed)
     if not pairs:
@@ -57,10 +57,10 @@ def blends(notes: list[Note], seed: int) -> dict[str, Any]:
     return out
 
 
-def _pairs(notes: list[Note], seed: int) -> list[tuple[Note, Note]]:
+def _pairs(notes: list[HeldOutNote], seed: int) -> list[tuple[HeldOutNote, HeldOutNote]]:
     """At most PAIRS random pairs of notes of one pitch and of two instruments; where chance finds fewer, so be it."""
     rng = np.random.default_rng(seed)
-    pairs: list[tuple[Note, Note]] = []
+    pairs: list[tuple[HeldOutNote, HeldOutNote]] = []
     for i, j in rng.integers(len(notes), size=(100 * PAIRS, 2)):
         if len(pairs) < PAIRS and notes[i].midi == notes[j].midi and notes[i].source.name != notes[j].source.name:
             pairs.append((notes[i], notes[j]))
@@ -101,7 +101,7 @@ def _glides() -> Iterator[Turns]:
 
 def _closed_forms() -> Iterator[Turns]:
     for f0 in SWEEP_HZ:
-        for knob, turn in sweeps(f0).items():
+        for knob, turn in knob_sweeps(f0).items():
             yield knob, f0, [turn(x) for x in (0.0, *SWEEP_MIXES, 1.0)]
 
 

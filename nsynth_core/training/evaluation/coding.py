@@ -18,7 +18,7 @@ from nsynth_core.harmonic.runtime import weights_folder
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.features import Features, hz_to_erb, rows
-from nsynth_core.training.evaluation.sounds import RATE, Note, below_level, evenly
+from nsynth_core.training.evaluation.sounds import RATE, HeldOutNote, below_level, evenly
 
 OCTAVES = ((36, 48), (48, 60), (60, 72), (60, 48), (36, 60), (48, 72), (72, 48))
 LISTENED = 60  # notes: Zimtohrli takes a tenth of a second for each
@@ -63,7 +63,7 @@ def load_pca() -> Pca:
         return Pca(data["mean"].astype(np.float32), data["axes"].astype(np.float32))
 
 
-def _coded(notes: list[Note], engine: Coder, pca: Pca) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def _coded(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Log-spectral distance of the coded to the true partials, by the network and by PCA, and each frame's note."""
     network: list[Floats] = []
     linear: list[Floats] = []
@@ -79,7 +79,7 @@ def _coded(notes: list[Note], engine: Coder, pca: Pca) -> tuple[Floats, Floats, 
     return np.concatenate(network), np.concatenate(linear), of
 
 
-def reconstruction(notes: list[Note], engine: Coder, pca: Pca) -> dict[str, Any]:
+def reconstruction(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[str, Any]:
     """Log-spectral distance of the coded to the true partials; mean over frames, by family too."""
     a, b, of = _coded(notes, engine, pca)
     kinds = np.asarray([note.source.family for note in notes])[of]
@@ -100,7 +100,7 @@ def reconstruction(notes: list[Note], engine: Coder, pca: Pca) -> dict[str, Any]
     }
 
 
-def out_of_domain(notes: list[Note], engine: Coder, pca: Pca) -> dict[str, Any]:
+def out_of_domain(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[str, Any]:
     """As reconstruction, of sounds of kinds the network was never trained on: each kind weighs the same."""
     if not notes:
         return {}
@@ -109,7 +109,7 @@ def out_of_domain(notes: list[Note], engine: Coder, pca: Pca) -> dict[str, Any]:
     return means | {"ratio": means["network"] / means["pca"], "kinds": kinds, "notes": len(notes)}
 
 
-def other_octaves(notes: list[Note], engine: Coder) -> dict[str, Any]:
+def other_octaves(notes: list[HeldOutNote], engine: Coder) -> dict[str, Any]:
     """The same note predicted 12 or 24 semitones away, against keeping partials by number, in Hz, or their mean."""
     found: dict[str, list[Floats]] = {"network": [], "network_bare": [], "number": [], "hertz": [], "mean": []}
     by_key = {(note.source.name, note.midi): note for note in notes}
@@ -144,7 +144,7 @@ def keep(partials: Floats, f0_from: Floats, f0_to: Floats, count: int) -> dict[s
 
 
 def perceptual(
-    notes: list[Note], engine: Coder, left_out: Callable[[str], None] = lambda line: None
+    notes: list[HeldOutNote], engine: Coder, left_out: Callable[[str], None] = lambda line: None
 ) -> dict[str, float]:
     """Zimtohrli distance (Alakuijala et al. 2025) of rendered notes to the notes: without a network, as the engine
     renders them, and from the code alone (detail 0). Empty where the package is not installed."""

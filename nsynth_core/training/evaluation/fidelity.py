@@ -16,7 +16,7 @@ from nsynth_core.metrics import RANGE_DB
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import Features, band_edges, rows
-from nsynth_core.training.evaluation.sounds import RATE, Note, evenly
+from nsynth_core.training.evaluation.sounds import RATE, HeldOutNote, evenly
 
 ENDS = 40
 NOISE_FRAMES = 31  # a narrow band's noise fluctuates by some dB from frame to frame, in the source as in its copy
@@ -28,7 +28,7 @@ PARTS = ("partials", "noise", "balance", "correlation")
 Errors = dict[str, Floats]
 
 
-def ends(notes: list[Note], engine: Coder) -> dict[str, dict[str, float]]:
+def ends(notes: list[HeldOutNote], engine: Coder) -> dict[str, dict[str, float]]:
     """Median errors of PARTS (dB, dB, dB, 0..2): {"plain": sound → features → sound without a network, "mix0", "mix1":
     the ends of blends with another note}. Of mono sounds there is no image to lose: those parts are missing."""
     ordered = sorted(notes, key=lambda note: note.midi)  # stable: neighbours are different instruments
@@ -48,12 +48,12 @@ def _medians(found: list[Errors]) -> dict[str, float]:
     return {part: float(np.median(values)) for part, values in whole.items() if len(values)}
 
 
-def _instrument(note: Note, engine: Coder) -> Instrument:
+def _instrument(note: HeldOutNote, engine: Coder) -> Instrument:
     embedding = engine.encode(note.features)
     return Instrument(note.source.name, (float(note.midi),), lambda _: embedding, moving=True)
 
 
-def errors(note: Note, rendered: Sound) -> Errors:
+def errors(note: HeldOutNote, rendered: Sound) -> Errors:
     """Absolute errors of a copy of a note in its loud frames: of audible partials, of noise bands within RANGE_DB of
     the frame's level, and of the stereo image of bands within IMAGE_DB of it."""
     again = analyse(rendered, note.track)

@@ -20,7 +20,7 @@ from nsynth_core.harmonic.inputs import relative
 from nsynth_core.pitch import PitchTrack, Unpitched, follow, track
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import FRAME_RATE, Features, rows
-from nsynth_core.training import soundfont, voices
+from nsynth_core.training import espeak, soundfont
 from nsynth_core.training.sources import BELLS, UNPITCHED, Source, catalogue, offset
 
 KEYS = (36, 48, 60, 72)
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Note:
+class HeldOutNote:
     """A note and its analysis along `track`; `frames`: those that are looked at, the loud ones."""
 
     source: Source
@@ -58,7 +58,7 @@ class Note:
     track: PitchTrack
 
 
-def held_out(seed: int, soundfonts: Path | None, limit: int | None) -> Iterator[Note]:
+def held_out(seed: int, soundfonts: Path | None, limit: int | None) -> Iterator[HeldOutNote]:
     """Notes of the sources of split "test" at KEYS; those that do not sound at their pitch are left out."""
     sources = [source for source in catalogue(seed, soundfonts) if source.split == "test"]
     for source in evenly(sources, limit):
@@ -69,7 +69,7 @@ def held_out(seed: int, soundfonts: Path | None, limit: int | None) -> Iterator[
 
 def elsewhere(
     soundfonts: Path | None, limit: int | None, left_out: Callable[[str], None] = lambda line: None
-) -> Iterator[Note]:
+) -> Iterator[HeldOutNote]:
     """Notes of what the network was never trained on: two more soundfonts (recordings, pads, an FM chip), spoken words,
     vowels of other voices. The source's family says which. What is not installed is named to `left_out`."""
     recordings = [program for program in range(128) if program not in PADS]
@@ -88,14 +88,14 @@ def elsewhere(
             left_out(str(error))
 
 
-def _played(source: Source, midi: int) -> Iterator[Note]:
+def _played(source: Source, midi: int) -> Iterator[HeldOutNote]:
     sound = source.render(midi, VELOCITY, RATE)
     if float(np.abs(sound.samples).max()) < SILENT:
         return
     found = follow(sound, midi, cents=80)
     if found.confidence >= MIN_CONFIDENCE:
         features = analyse(sound, found)
-        yield Note(source, midi, sound, features, loud_frames(features), found)
+        yield HeldOutNote(source, midi, sound, features, loud_frames(features), found)
 
 
 def loud_frames(features: Features) -> NDArray[np.int64]:
@@ -105,18 +105,18 @@ def loud_frames(features: Features) -> NDArray[np.int64]:
 
 def _unseen(
     file: str, family: str, soundfonts: Path | None, limit: int | None, programs: Sequence[int]
-) -> Iterator[Note]:
+) -> Iterator[HeldOutNote]:
     path = soundfont.find_soundfont(file, soundfonts)
     names = soundfont.preset_names(path)
     chosen = [p for p in programs if (0, p) in names and p not in UNPITCHED and (0, p) not in BELLS]
     for program in evenly(chosen, min(limit or UNSEEN_PRESETS, UNSEEN_PRESETS)):
-        play = soundfont.Preset(path, 0, program)
+        play = soundfont.SoundfontPreset(path, 0, program)
         source = Source(f"{path.stem}/{names[0, program]}", family, "elsewhere", NOT_SHIPPED, play)
         for midi in UNSEEN_KEYS:
             yield from _at_its_key(_played(source, midi))
 
 
-def recorded(limit: int | None = None) -> Iterator[Note]:
+def recorded(limit: int | None = None) -> Iterator[HeldOutNote]:
     """Spoken recordings. Raises UserError where there are none."""
     files = sorted(path for path in RECORDINGS.glob("*.wav") if path.stem != "Noise")
     if not files:
@@ -125,8 +125,8 @@ def recorded(limit: int | None = None) -> Iterator[Note]:
         yield from _spoken(path.stem, "recorded voices", audio.read(path))
 
 
-def _words(limit: int | None) -> Iterator[Note]:
-    voices.check_installed()
+def _words(limit: int | None) -> Iterator[HeldOutNote]:
+    espeak.check_installed()
     said = [(word, SPEAKERS[i % len(SPEAKERS)]) for i, word in enumerate(WORDS)]
     for word, voice in evenly(said, limit):
         yield from _spoken(f"{word}, {voice}", "spoken words", _said(voice, "110", word))
@@ -141,7 +141,7 @@ def _said(voice: str, speed: str, text: str) -> Sound:
     return Sound(samples, rate)
 
 
-def _spoken(name: str, family: str, sound: Sound) -> Iterator[Note]:
+def _spoken(name: str, family: str, sound: Sound) -> Iterator[HeldOutNote]:
     """The voiced part of a recording: elsewhere partials mean nothing."""
     try:
         found = track(sound)
@@ -150,7 +150,7 @@ def _spoken(name: str, family: str, sound: Sound) -> Iterator[Note]:
     features = analyse(sound, found)
     frames = loud_frames(features)
     source = Source(name, family, "elsewhere", NOT_SHIPPED, lambda *_: sound)
-    yield Note(source, found.pitch, sound, features, frames[_voiced(found, frames)], found)
+    yield HeldOutNote(source, found.pitch, sound, features, frames[_voiced(found, frames)], found)
 
 
 def _voiced(found: PitchTrack, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -158,16 +158,16 @@ def _voiced(found: PitchTrack, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(found.voiced[nearest], dtype=np.bool_)
 
 
-def _vowels(limit: int | None) -> Iterator[Note]:
-    voices.check_installed()
+def _vowels(limit: int | None) -> Iterator[HeldOutNote]:
+    espeak.check_installed()
     for voice, phoneme in evenly(VOWELS, limit):
-        play = voices.Voice(voice, phoneme)
+        play = espeak.SpokenVowel(voice, phoneme)
         source = Source(f"{phoneme}, {voice}", "vowels", "elsewhere", NOT_SHIPPED, play)
         for midi in VOWEL_KEYS:
             yield from _at_its_key(_played(source, midi))
 
 
-def _at_its_key(notes: Iterator[Note]) -> Iterator[Note]:
+def _at_its_key(notes: Iterator[HeldOutNote]) -> Iterator[HeldOutNote]:
     """Without those that sound at another octave than their key."""
     return (note for note in notes if offset(note.sound, note.midi) == 0)
 
@@ -181,7 +181,7 @@ def evenly(items: Sequence[T], limit: int | None) -> list[T]:
 
 def glides() -> Iterator[tuple[str, Features]]:
     """(what glides, its features) of diphthongs on one pitch: what lies between two vowels of a voice is in them."""
-    voices.check_installed()
+    espeak.check_installed()
     for voice in GLIDERS:
         for name, phoneme in GLIDES.items():
             sound = _said(voice, "60", f'<prosody range="0">[[{phoneme}:]]')

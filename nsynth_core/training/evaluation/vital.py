@@ -36,7 +36,7 @@ def sine() -> Reals:
 
 
 @dataclass(frozen=True)
-class Patch:
+class VitalPatch:
     """Vital's settings beside its first preset, the knob `control` and its ends; `waves`: a table's cycles, by
     oscillator. Vital's own table is a saw."""
 
@@ -48,16 +48,18 @@ class Patch:
 
 
 PATCHES = {  # cutoff in MIDI semitones, FM amount and resonance 0..1, a table's position 0..256
-    "filter cutoff": Patch("filter_1_cutoff", 50, 110, {"filter_1_on": 1, "filter_1_resonance": 0.4}),
-    "resonance": Patch("filter_1_resonance", 0.0, 0.85, {"filter_1_on": 1, "filter_1_cutoff": 86}),
-    "formant filter": Patch("filter_1_formant_x", 0, 1, {"filter_1_on": 1, "filter_1_model": 5}),
-    "FM amount": Patch(
+    "filter cutoff": VitalPatch("filter_1_cutoff", 50, 110, {"filter_1_on": 1, "filter_1_resonance": 0.4}),
+    "resonance": VitalPatch("filter_1_resonance", 0.0, 0.85, {"filter_1_on": 1, "filter_1_cutoff": 86}),
+    "formant filter": VitalPatch("filter_1_formant_x", 0, 1, {"filter_1_on": 1, "filter_1_model": 5}),
+    "FM amount": VitalPatch(
         "osc_1_distortion_amount",
         *(0.0, 0.5),
         {"osc_1_distortion_type": 7, "osc_2_on": 1, "osc_2_level": 0},
         ([sine()], [sine()]),
     ),
-    "pulse-width table": Patch("osc_1_wave_frame", 0, 256, {}, ([pulse(width) for width in np.linspace(*WIDTHS)],)),
+    "pulse-width table": VitalPatch(
+        "osc_1_wave_frame", 0, 256, {}, ([pulse(width) for width in np.linspace(*WIDTHS)],)
+    ),
 }
 STILL = {  # every note begins alike, and nothing moves
     **{"osc_1_on": 1, "osc_1_phase": 0, "osc_1_random_phase": 0, "osc_2_random_phase": 0},
@@ -81,7 +83,7 @@ def play(midi: int, turns: Sequence[float], rate: int) -> Iterator[tuple[str, li
             yield name, thread.submit(_turned, synth, patch, midi, turns, rate).result()
 
 
-def _turned(synth: Any, patch: Patch, midi: int, turns: Sequence[float], rate: int) -> list[Sound]:
+def _turned(synth: Any, patch: VitalPatch, midi: int, turns: Sequence[float], rate: int) -> list[Sound]:
     synth.set_sample_rate(rate)
     synth.load_init_preset()
     preset = json.loads(synth.to_json())

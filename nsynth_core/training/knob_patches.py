@@ -13,7 +13,7 @@ import numpy as np
 
 from nsynth_core.sound.features import hz_to_erb
 from nsynth_core.training import waves
-from nsynth_core.training.synthetic import Complexes, Note, Partials, Patch, Reals, series
+from nsynth_core.training.patches import Complexes, NoteRequest, Partials, Patch, Reals, series
 from nsynth_core.training.waves import Colour, Path
 
 Rng = np.random.Generator
@@ -67,7 +67,7 @@ def _behind(source: Partials, colour: Colour) -> Partials:
 def _filter(kind: str, octave: Path, q: Path, dry: float = 0.0) -> Colour:
     """waves.filtered without a key or a velocity to follow, its quality a path, too."""
 
-    def gain(note: Note) -> Complexes:
+    def gain(note: NoteRequest) -> Complexes:
         cutoff = 2.0 ** octave(note.t)
         if kind == "low4":
             low = waves.resonator(note.hz, cutoff, 0.54, "low") * waves.resonator(note.hz, cutoff, q(note.t), "low")
@@ -125,7 +125,7 @@ def _bank(rng: Rng, start: tuple[float, ...], end: tuple[float, ...]) -> Colour:
     levels = rng.uniform(-24, 0, (2, count))
     q = _even(rng, 3, 20)
 
-    def gain(note: Note) -> Complexes:
+    def gain(note: NoteRequest) -> Complexes:
         x = position(note.t)
         out = np.zeros((len(note.t), note.k.shape[1]), dtype=np.complex128)
         for number in range(count):
@@ -146,7 +146,7 @@ def _lobes(rng: Rng, source: Oscillator) -> Partials:
     widths = np.exp(rng.uniform(np.log(50), np.log(250), (2, count)))
     floor, octaves = _even(rng, 1e-5, 1e-2), rng.random() < 0.5
 
-    def gain(note: Note) -> Complexes:
+    def gain(note: NoteRequest) -> Complexes:
         x = position(note.t)
         out = np.full((len(note.t), note.k.shape[1]), floor, dtype=np.complex128)
         for number in range(count):
@@ -231,7 +231,7 @@ def _tilt(rng: Rng, source: Oscillator) -> Partials:
     slope = _turn(*(float(each) for each in rng.uniform(-0.6, 1.5, 2)))
     even = _turn(*(float(each) for each in rng.uniform(-40, 0, 2))) if rng.random() < 0.4 else waves.still(0.0)
 
-    def colour(note: Note) -> Complexes:
+    def colour(note: NoteRequest) -> Complexes:
         steep = note.k ** -slope(note.t)
         return np.asarray(steep * np.where(note.k % 2 == 0, 10 ** (even(note.t) / 20), 1), dtype=np.complex128)
 
@@ -245,7 +245,7 @@ def _comb(rng: Rng, source: Oscillator) -> Partials:
     depth = float(rng.uniform(0.4, 0.95) * rng.choice([-1, 1]))
     back = rng.random() < 0.4
 
-    def colour(note: Note) -> Complexes:
+    def colour(note: NoteRequest) -> Complexes:
         echo = depth * np.exp(-2j * np.pi * note.hz * delay * 2 ** octave(note.t))
         return np.asarray(1 / (1 - 0.8 * echo) if back else 1 + echo)
 
@@ -269,7 +269,7 @@ def _peaks(rng: Rng, source: Oscillator) -> Partials:
     gains *= np.where(rng.random(count) < 0.8, 1, -1)
     widths = np.exp(rng.uniform(np.log(0.5), np.log(4), count))
 
-    def colour(note: Note) -> Complexes:
+    def colour(note: NoteRequest) -> Complexes:
         erb, x = hz_to_erb(note.hz.astype(np.float32)), position(note.t)
         db = np.zeros((len(note.t), note.k.shape[1]))
         for number in range(count):

@@ -15,7 +15,7 @@ PERIOD = 8192
 FRAMES = 12
 
 
-def sweeps(f0: float) -> dict[str, Callable[[float], Features]]:
+def knob_sweeps(f0: float) -> dict[str, Callable[[float], Features]]:
     """{name: turn}: turn(x) gives the steady features of the patch at `f0` Hz with its knob at x, 0..1.
 
     Knobs that set a frequency turn in octaves, the others evenly.

@@ -25,7 +25,7 @@ Complexes = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
-class Note:
+class NoteRequest:
     """What a patch is asked for. `t` (T, 1) seconds of the frames, `k` (1, K) partial numbers, `velocity` 0..1."""
 
     f0: float
@@ -38,8 +38,10 @@ class Note:
         return self.k * self.f0
 
 
-Partials = Callable[[Note], Complexes]  # (T, K): the sound is the real part of sum over k of p_k exp(2 pi i k f0 t)
-Gain = Callable[[Note, Reals], Complexes]  # (T, n) at the given frequencies, (1, n) Hz
+Partials = Callable[
+    [NoteRequest], Complexes
+]  # (T, K): the sound is the real part of sum over k of p_k exp(2 pi i k f0 t)
+Gain = Callable[[NoteRequest, Reals], Complexes]  # (T, n) at the given frequencies, (1, n) Hz
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def seeded(*key: object) -> np.random.Generator:
     return np.random.default_rng(crc32("/".join(map(str, key)).encode()))
 
 
-def series(note: Note, waveform: Callable[[Reals, Reals], Reals]) -> Complexes:
+def series(note: NoteRequest, waveform: Callable[[Reals, Reals], Reals]) -> Complexes:
     """Fourier coefficients (T, K) of one period of `waveform(phase (1, N) in cycles, t (T, 1))`: band-limited."""
     count = note.k.shape[1]
     size = int(2 ** np.ceil(np.log2(max(16 * count, 1024))))
@@ -123,7 +125,7 @@ def play(patch: Patch, midi: float, velocity: int, rate: int, held: float, luck:
     f0 = 440.0 * 2 ** ((midi - 69) / 12)
     top = max(1, int(min(TOP_HZ, 0.45 * rate) / f0))
     t = np.arange(int(np.ceil(total * CONTROL_RATE)) + 2)[:, None] / CONTROL_RATE
-    note = Note(f0, velocity / 127, t, np.arange(1.0, top + 1)[None])
+    note = NoteRequest(f0, velocity / 127, t, np.arange(1.0, top + 1)[None])
     partials = patch.partials(note)
     frame = np.minimum(n * CONTROL_RATE, len(t) - 1.001)
     stereo = np.zeros((count, 2))
@@ -156,10 +158,10 @@ def _drift(rng: np.random.Generator, count: int, rate: int) -> Reals:
     return np.interp(np.arange(count) * 25 / rate, np.arange(len(points)), points)
 
 
-def _noise(rng: np.random.Generator, note: Note, gain: Gain, count: int, rate: int) -> Reals:
+def _noise(rng: np.random.Generator, note: NoteRequest, gain: Gain, count: int, rate: int) -> Reals:
     """White noise through `gain` in the middle of the note, (count, 2), the channels partly alike; unit power."""
     hz = np.fft.rfftfreq(count, 1 / rate)
-    middle = Note(note.f0, note.velocity, note.t[len(note.t) // 2 :][:1], note.k)
+    middle = NoteRequest(note.f0, note.velocity, note.t[len(note.t) // 2 :][:1], note.k)
     response = np.abs(gain(middle, np.maximum(hz, 20.0)[None]))[0] * (hz < min(TOP_HZ, 0.45 * rate))
     white = np.fft.rfft(0.8 * rng.normal(size=(count, 1)) + 0.6 * rng.normal(size=(count, 2)), axis=0)
     noise = np.fft.irfft(white * response[:, None], count, axis=0)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.training import turns, waves
+from nsynth_core.training import knob_patches, waves
 from nsynth_core.training.designs import DESIGNS
-from nsynth_core.training.synthetic import Complexes, Gain, Note, Partials, Patch, Reals, play, seeded
+from nsynth_core.training.patches import Complexes, Gain, NoteRequest, Partials, Patch, Reals, play, seeded
 from nsynth_core.training.waves import Colour, Path
 
 Rng = np.random.Generator
@@ -91,7 +91,7 @@ def _fold(rng: Rng) -> Patch:
     return _held(rng, waves.fold(drive, bias, float(rng.uniform(0, 1)), _colour(rng)))
 
 
-def _spectrum(rng: Rng) -> Callable[[Note], Reals]:
+def _spectrum(rng: Rng) -> Callable[[NoteRequest], Reals]:
     """A random spectrum in dB: slope, odd/even balance, combs and gaps by number, bumps in Hz."""
     slope, comb = float(rng.uniform(3, 15)), int(rng.integers(2, 8))
     even, combed = (float(rng.uniform(0, db)) * (rng.random() < 0.4) for db in (40, 25))
@@ -100,7 +100,7 @@ def _spectrum(rng: Rng) -> Callable[[Note], Reals]:
     centres = 2 ** rng.uniform(np.log2(250), np.log2(9000), 4)
     heights, widths = rng.uniform(-15, 18, 4), rng.uniform(0.15, 0.7, 4)
 
-    def db(note: Note) -> Reals:
+    def db(note: NoteRequest) -> Reals:
         k = note.k.astype(int)
         level = rough[k % 1024] - slope * np.log2(note.k) - even * (k % 2 == 0) - combed * (k % comb == 0)
         level -= 60.0 * (gone[k % 1024] & (k > 1))
@@ -115,7 +115,7 @@ def _additive(rng: Rng) -> Patch:
     first, second, way = _spectrum(rng), _spectrum(rng), _path(rng, 0.0, 1.0)
     phases = rng.uniform(0, 2 * np.pi, 1024)
 
-    def partials(note: Note) -> Complexes:
+    def partials(note: NoteRequest) -> Complexes:
         mix = way(note.t)
         db = first(note) * (1 - mix) + second(note) * mix
         return np.asarray(10 ** (db / 20) * np.exp(1j * phases[note.k.astype(int) % 1024]))
@@ -127,7 +127,7 @@ def _breath(rng: Rng) -> Patch:
     """A blown pipe: a random spectrum and a wide band of noise above the fundamental."""
     centre, q = _log(rng, 600, 6000), float(rng.uniform(0.4, 2))
 
-    def blow(note: Note, hz: Reals) -> Complexes:
+    def blow(note: NoteRequest, hz: Reals) -> Complexes:
         return waves.resonator(hz, np.full((len(note.t), 1), centre), q, "band")
 
     return replace(_additive(rng), noise=blow, noise_db=float(rng.uniform(-34, -16)))
@@ -199,12 +199,12 @@ def names() -> dict[str, str]:
     found = {f"{kind}/{n:03d}": family for kind, (family, count, _) in KINDS.items() for n in range(count)}
     found.update({f"vowel/{vowel}-{n:02d}": "voice" for vowel, count in SUNG.items() for n in range(count)})
     found.update({f"design/{name}": family for name, (family, _) in DESIGNS.items()})
-    found.update(dict.fromkeys(turns.names(), turns.FAMILY))
+    found.update(dict.fromkeys(knob_patches.names(), knob_patches.FAMILY))
     return found
 
 
 @dataclass(frozen=True)
-class Instrument:
+class SyntheticInstrument:
     """A closed-form source: `name` as in names(); everything random about it comes from the name and `seed`."""
 
     name: str
@@ -215,8 +215,8 @@ class Instrument:
         if kind == "design":
             return DESIGNS[rest][1]
         rng = seeded(self.seed, self.name)
-        if kind == turns.FAMILY:
-            return turns.patch(self.name, rng)
+        if kind == knob_patches.FAMILY:
+            return knob_patches.patch(self.name, rng)
         return _vowel(rng, rest.rsplit("-", 1)[0]) if kind == "vowel" else KINDS[kind][2](rng)
 
     def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:

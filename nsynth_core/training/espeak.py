@@ -91,7 +91,7 @@ def _spoken(voice: str, phoneme: str, setting: int) -> tuple[Floats, int, float]
 
 
 @dataclass(frozen=True)
-class Voice:
+class SpokenVowel:
     """A vowel of one espeak-ng voice as something to play."""
 
     voice: str
