@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,13 @@ def check_free(path: Path, force: bool) -> None:
         raise UserError(f"{path} is a folder; give -o the name of a file")
     if path.exists() and not force:
         raise UserError(f"{path} exists already; choose another -o or add --force")
+
+
+def check_no_source(target: Path, sources: Iterable[Path]) -> None:
+    """Raise UserError when `target` is one of the files it is made from. No recording is ever replaced."""
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UserError(f"{source} would be replaced by what is made from it")
 
 
 @contextmanager

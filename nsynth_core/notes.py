@@ -32,6 +32,16 @@ def note_name(midi: float) -> str:
     return f"{NAMES[key % 12]}{key // 12 - 1}"
 
 
+def cents_name(midi: float) -> str:
+    """Name of the nearest key, and how many cents the pitch lies off it.
+
+    >>> cents_name(57.12), cents_name(57.0)
+    ('A3 +12 cents', 'A3')
+    """
+    cents = round(100 * (midi - math.floor(midi + 0.5)))
+    return note_name(midi) + (f" {cents:+d} cents" if cents else "")
+
+
 def _from_name(letter: str, accidental: str, octave: str) -> float:
     shift = {"": 0, "#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}[accidental]
     return float(NAMES.index(letter.upper()) + shift + 12 * (int(octave) + 1))

@@ -26,7 +26,7 @@ from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, rows
-from wavetables.importing.decision import import_tables
+from wavetables.importing import import_tables
 from wavetables.importing.slicing import slice_channels
 from wavetables.shaping import PEAK, has_fundamental, seam, shape
 from wavetables.table import FRAME_SIZE

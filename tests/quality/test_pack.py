@@ -165,7 +165,7 @@ BARE = """
 import sys, time
 from pathlib import Path
 from wavetables.formats import serum
-from wavetables.importing.decision import import_sound
+from wavetables.importing import import_sound
 
 paths, out, rest = sorted(Path(sys.argv[1]).iterdir()), Path(sys.argv[2]), Path(sys.argv[2]) / "over"
 import_sound(paths[0])

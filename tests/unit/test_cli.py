@@ -373,14 +373,14 @@ def test_interrupted_while_writing(tmp_path: Path, number: signal.Signals, code:
     output = tmp_path / "out.wav"
     script = f"""
 import sys, time
-import wavetables.cli.import_ as module
+import wavetables.importing.batch as module
 from nsynth_core.files import atomic
 def slow(job):
     with atomic({str(output)!r}) as temporary:
         temporary.write_bytes(b"half")
         print("writing", flush=True)
         time.sleep(60)
-module.one = slow
+module.run = slow
 {RUN}
 """
     command = [sys.executable, "-c", script, "import", str(tone(tmp_path / "note.wav")), "-o", str(output)]

@@ -16,7 +16,8 @@ from nsynth_core.pitch import Unpitched
 from wavetables import shaping
 from wavetables.cli import main
 from wavetables.formats import serum
-from wavetables.importing.decision import Settings, import_tables, join, splitting
+from wavetables.importing import Settings, import_tables, join, splitting
+from wavetables.importing.explain import sentences
 from wavetables.table import FRAME_SIZE
 
 RATE = 44100
@@ -51,7 +52,7 @@ def test_octaves_move_the_pitch(write):
     for octave in (-1, 1):
         made = import_tables(path, Settings(octave=octave))[0]
         assert made.table.root_pitch == pytest.approx(60 + 12 * octave, abs=0.02)
-        assert "as asked" in made.said[1]
+        assert "as asked" in sentences(made.facts)[1]
     low = np.abs(np.fft.rfft(one(path, octave=-1)[20]))
     assert low[1:12:2].max() < 1e-3 * low[2]
     with pytest.raises(UserError, match="out of reach"):
@@ -76,8 +77,8 @@ def test_a_pitch_below_the_range_is_named(write):
 def test_a_name_is_a_hint_and_no_command(write):
     made = import_tables(write(note(60), "flute_48.wav"))[0]
     assert made.table.root_pitch == pytest.approx(60, abs=0.02)
-    assert "the file's name says C3, the sound does not" in made.said[1]
-    assert "as the file's name says (C4)" in import_tables(write(note(60), "flute_C4.wav"))[0].said[1]
+    assert "the file's name says C3, the sound does not" in sentences(made.facts)[1]
+    assert "as the file's name says (C4)" in sentences(import_tables(write(note(60), "flute_C4.wav"))[0].facts)[1]
     # half of what is between two octaves: the name decides
     t = np.arange(RATE) / RATE
     x = sum(a * np.sin(2 * np.pi * 130.81 * k * t) for k, a in enumerate((0.02, 1.0, 0.015, 0.4, 0.01, 0.2), 1))
@@ -363,7 +364,7 @@ def test_a_wavetable_is_not_analysed_again(write, tmp_path):
     first = serum.read(tmp_path / "t.wav").frames
     made = import_tables(tmp_path / "t.wav", Settings(phase="sine", level="frame"))[0]
     np.testing.assert_array_equal(made.table.frames, first)
-    assert made.said == ("a wavetable already: its frames are kept",)
+    assert sentences(made.facts) == ["a wavetable already: its frames are kept"]
 
 
 class TestCommand:

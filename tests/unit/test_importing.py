@@ -8,7 +8,7 @@ from nsynth_core.errors import UserError
 from nsynth_core.pitch import Unpitched
 from wavetables import shaping
 from wavetables.formats import serum
-from wavetables.importing.decision import import_sound
+from wavetables.importing import import_sound
 from wavetables.table import FRAME_SIZE, Table
 
 

@@ -1,22 +1,15 @@
-"""make-wavetable import: a recording becomes a table for a synth."""
+"""make-wavetable import: recordings become tables for a synth."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nsynth_core.errors import UsageError, UserError
-from nsynth_core.files import check_free
-from nsynth_core.parallel import WorkerKilled, in_processes
-from wavetables import SUFFIXES, TABLE_SUFFIXES
+from nsynth_core.errors import UsageError
 from wavetables.cli.common import (
     Author,
     Force,
@@ -27,7 +20,6 @@ from wavetables.cli.common import (
     Provenance,
     Quiet,
     check_choice,
-    check_no_source,
     count,
     emit,
     length_remark,
@@ -37,75 +29,107 @@ from wavetables.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from wavetables.importing.decision import Imported, Settings
+    from wavetables.importing import Batch, ImportedFile
 
-MANY_FILES = 5  # from here on starting other processes pays
-Words = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file, or several that are joined, and how: everything another process needs to know. `told` is what the
-    tables say of their origin beside what was found out, None where they are to say nothing."""
-
-    sources: tuple[Path, ...]
-    target: Path
-    settings: Settings
-    kinds: dict[str, str]
-    joined: bool
-    plot: bool
-    told: dict[str, str] | None
-    force: bool
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a job: lines for the user, a line for each table, or why there is none."""
-
-    said: list[str] = field(default_factory=list)
-    explained: list[str] = field(default_factory=list)
-    results: list[Words] = field(default_factory=list)
-    error: UserError | None = None
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", hidden=True)]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="A file for one table, a folder for several. Default for one source: its name and -table.wav.",
+    ),
+]
+Octave = Annotated[
+    int,
+    typer.Option(
+        min=-5, max=5, metavar="N", help="Octaves to move the pitch by. +1 makes two frames of one. Default: 0."
+    ),
+]
+Span = Annotated[
+    str | None,
+    typer.Option("--range", metavar="LOW:HIGH", help="The range to look for the pitch in. Default: A0:C8."),
+]
+Spacing = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help="How the frames are spaced. time: evenly in time. even: more frames where the timbre moves faster.",
+    ),
+]
+Start = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Take frames from here on.")]
+End = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Take frames up to here.")]
+Phase = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help="The phases of the harmonics. align: frames are turned until their fundamentals are in phase. sine: all "
+        "harmonics in sine phase. source: as recorded. minimum: minimum phase.",
+    ),
+]
+Average = Annotated[
+    str,
+    typer.Option(
+        metavar="N",
+        help="How many periods are averaged into a frame. auto: as many as serve each harmonic. off: one. 1 to 64: "
+        "so many.",
+    ),
+]
+Level = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help="table: one gain for the whole table. frame: one gain per frame. keep: no change. loudness: every frame "
+        "equally loud.",
+    ),
+]
+Stereo = Annotated[
+    str,
+    typer.Option(
+        metavar="CHANNEL",
+        help="mid: the mean of the channels. left, right: one channel. ms: two tables, mid and side. lr: two tables, "
+        "left and right. The two are cut at the same places and turned alike.",
+    ),
+]
+Split = Annotated[bool, typer.Option("--split", help="Make one table for each note of a file.")]
+Join = Annotated[bool, typer.Option("--join", help="Make one table with a frame of each file.")]
+Windows = Annotated[
+    bool, typer.Option("--unpitched", help="Cut windows out of a sound that has no pitch, and crossfade their seams.")
+]
+Plot = Annotated[bool, typer.Option("--plot", help="Write a picture beside each table: the pitch and the frames.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what was decided, fact by fact.")]
+Formats = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME,...",
+        help="One file for each format: serum (default), vital, wt, hive, and those in convert --help.",
+    ),
+]
 
 
 def import_(
     context: typer.Context,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", hidden=True)],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .wav file, or a folder for several sources.")
-    ] = None,
+    sources: Sources,
+    output: Output = None,
     pitch: Pitch = None,
-    octave: Annotated[
-        int, typer.Option(min=-5, max=5, metavar="N", help="Octaves to move the pitch by, e.g. +1 or -1.")
-    ] = 0,
-    span: Annotated[
-        str | None, typer.Option("--range", metavar="LOW:HIGH", help="Look for the pitch within, e.g. C2:C5.")
-    ] = None,
+    octave: Octave = 0,
+    span: Span = None,
     frames: Frames = None,
-    spacing: Annotated[str, typer.Option(metavar="RULE", help="Frames even in time, or in timbre (even).")] = "time",
-    start: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Frames from here on.")] = None,
-    end: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Frames up to here.")] = None,
-    phase: Annotated[
-        str, typer.Option(metavar="RULE", help="align (fundamentals), sine (all harmonics), source or minimum.")
-    ] = "align",
-    average: Annotated[
-        str, typer.Option(metavar="N", help="Periods averaged into a frame, 1 to 64; off; auto (what serves).")
-    ] = "auto",
-    level: Annotated[
-        str, typer.Option(metavar="RULE", help="One gain a table, one a frame, keep, or frames of one loudness.")
-    ] = "table",
-    stereo: Annotated[
-        str, typer.Option(metavar="CHANNEL", help="mid, left or right; ms and lr make pairs that fit each other.")
-    ] = "mid",
-    split: Annotated[bool, typer.Option("--split", help="One table for each note of a file.")] = False,
-    joined: Annotated[bool, typer.Option("--join", help="One table with a frame of each file.")] = False,
-    unpitched: Annotated[bool, typer.Option("--unpitched", help="Windows of a sound that has no pitch.")] = False,
-    plot: Annotated[bool, typer.Option("--plot", help="A picture beside each table: pitch found, frames.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Say in plain words what was decided.")] = False,
-    formats: Annotated[
-        str | None,
-        typer.Option("--format", metavar="NAME,...", help="One file for each: serum (default), vital, wt, hive ..."),
-    ] = None,
+    spacing: Spacing = "time",
+    start: Start = None,
+    end: End = None,
+    phase: Phase = "align",
+    average: Average = "auto",
+    level: Level = "table",
+    stereo: Stereo = "mid",
+    split: Split = False,
+    joined: Join = False,
+    unpitched: Windows = False,
+    plot: Plot = False,
+    explain: Explain = False,
+    formats: Formats = None,
     author: Author = None,
     licence: Licence = None,
     provenance: Provenance = True,
@@ -123,151 +147,39 @@ def import_(
     make-wavetable import scale.wav -o tables/ --split
     make-wavetable import cycles/ -o table.wav --join
     """
+    from wavetables import importing
     from wavetables import provenance as recipe
-    from wavetables.importing.decision import Settings
 
-    if unpitched and (pitch or octave or span):
-        raise UsageError("--unpitched looks for no pitch; leave out --pitch, --octave and --range")
-    if pitch and span:
-        raise UsageError("--pitch says it all; leave out --range")
-    low, high = _range(span)
-    settings = Settings(
-        pitch=pitch_of(pitch),
-        octave=octave,
-        low_hz=low,
-        high_hz=high,
-        frames=frames,
-        phase=phase,
-        average=_average(average),
-        spacing=spacing,
-        start=start,
-        end=end,
-        level=level,
-        stereo=stereo,
-        unpitched=unpitched,
-        split=split,
-    )
-    if plot:
-        from wavetables.importing.picture import check_plot
-
-        check_plot()
-    kinds = _kinds(formats, output)
-    found = [Path(source) for source in sources]
-    pairs = [_joined(found, output, kinds)] if joined else _jobs(found, output, tuple(kinds.values()), split)
+    _check_output(sources, output, joined, split)
+    options = {**_pitch_options(pitch, octave, span, unpitched), "average": _average(average)}
+    options |= {"frames": frames, "spacing": spacing, "start": start, "end": end, "phase": phase}
+    settings = importing.Settings(**options, level=level, stereo=stereo, split=split)
     credits = recipe.credits(author, licence, provenance)
-    jobs = []
-    for several, target in pairs:
-        told = credits | {"command": recipe.command(_alone(context.obj, sources, several))} if provenance else None
-        jobs.append(Job(several, target, settings, kinds, joined, plot, told, force))
-    results: list[Words] = []
-    failed = 0
-    with progress("import", quiet or len(jobs) == 1) as update:
-        for number, done in enumerate(_all(jobs), 1):
-            if done.error is not None:
-                if len(jobs) == 1:
-                    raise done.error
-                failed += 1
-                print(f"make-wavetable: error: {done.error}", file=sys.stderr, flush=True)
-            for line in done.said:
-                say(line, quiet)
-            for line in done.explained if explain else ():
-                say(f"  {line}", quiet)
-            results += done.results
-            update(number, len(jobs), "")
-    if failed:
-        say(f"{failed} of {len(jobs)} failed", quiet)
-    if as_json:
-        emit(results)
-    else:
-        for result in results:
-            print(result["output"])
-    return 0 if not failed else 3 if failed < len(jobs) else 1
-
-
-# ------------------------------------------------------------------------------------------------------------ the work
-def _all(jobs: list[Job]) -> Iterator[Done]:
-    """What becomes of every job, in order; many are spread over the cores."""
-    try:
-        yield from in_processes([partial(one, job) for job in jobs], None if len(jobs) >= MANY_FILES else 1)
-    except WorkerKilled as error:
-        raise UserError(f"{error}; import fewer files at once") from error
-
-
-def one(job: Job) -> Done:
-    """Import and write the tables of one job."""
-    from wavetables.importing.decision import import_tables, join
-
-    done = Done()
-    try:
-        _check(job, job.target)
-        if job.joined:
-            made = [join(job.sources, job.settings, job.target.stem)]
-        else:
-            made = import_tables(job.sources[0], job.settings)
-        remark = "" if job.joined else _remark(job.sources[0])
-        for each in made:
-            _write(job, each, remark, done)
-    except UserError as error:
-        # other processes hand over an error by its class and message alone
-        plain = UsageError(str(error)) if isinstance(error, UsageError) else UserError(str(error))
-        return Done(done.said, done.explained, done.results, plain)
-    return done
-
-
-def _remark(source: Path) -> str:
-    from nsynth_core.audio import length_of
-
-    with contextlib.suppress(OSError, RuntimeError):  # the file may be gone by now; the sound is not
-        return "" if source.suffix.lower() in TABLE_SUFFIXES else length_remark(length_of(source))
-    return ""
-
-
-def _check(job: Job, target: Path) -> None:
-    """Raise UserError where `target`, in any format, is a source or in the way."""
-    for suffix in (*job.kinds.values(), *([".png"] * job.plot)):
-        check_no_source(target.with_suffix(suffix), job.sources)
-        check_free(target.with_suffix(suffix), job.force)
-
-
-def _write(job: Job, made: Imported, remark: str, done: Done) -> None:
-    from wavetables.formats import registry
-    from wavetables.table import Table
-
-    target = job.target.with_name(f"{job.target.stem}-{made.part}{job.target.suffix}") if made.part else job.target
-    _check(job, target)
-    table = made.table
-    bare = Table(table.frames, table.name)
-    if job.told is not None:  # a table that was one already has its own command
-        credits = {key: word for key, word in job.told.items() if key != "command"}
-        bare = replace(table, provenance={**job.told, **table.provenance, **credits})
-    for kind, suffix in job.kinds.items():
-        registry.write(target.with_suffix(suffix), bare, job.force, kind)
-    pictures = {}
-    if job.plot:
-        from wavetables.importing.picture import write_picture
-
-        write_picture(target.with_suffix(".png"), made, job.force)
-        pictures = {"picture": str(target.with_suffix(".png"))}
-    source = job.sources[0] if len(job.sources) == 1 else job.sources[0].parent
-    found = table.provenance.get("pitch") or made.said[-1 if job.settings.unpitched else min(1, len(made.said) - 1)]
-    if job.joined:
-        found = "joined"
-    told = f"; {remark}" if remark else ""
-    part = f" {made.part}" if made.part else ""
-    done.said.append(f"{source}{part}: {found}, {count(len(table.frames), 'frame')}{told}")
-    done.explained.extend(made.said)
-    facts = {"frames": len(table.frames), "root_pitch": table.root_pitch, "pitch": found, "decided": list(made.said)}
-    outputs = [target.with_suffix(suffix) for suffix in job.kinds.values()]
-    done.results.extend({"source": str(source), "output": str(each), **facts, **pictures} for each in outputs)
-
-
-def _alone(arguments: Sequence[str], sources: Sequence[str], files: Sequence[Path]) -> list[str]:
-    """The arguments without the sources that `files` are not from: a table names its own, not the whole batch."""
-    mine = {text for text in sources if any(file.is_relative_to(text) for file in files)}
-    return [argument for argument in arguments if argument not in sources or argument in mine]
+    origin: dict[str, Any] = {"provenance": credits if provenance else None, "command": _Command(context.obj, sources)}
+    manner: dict[str, Any] = {"formats": _formats(formats), "join": joined, "pictures": plot, "force": force}
+    return _run(importing.import_files(sources, output, settings, **manner, **origin), explain, quiet, as_json)
 
 
 # --------------------------------------------------------------------------------------------------------- the options
+def _check_output(sources: Sequence[str], output: Path | None, joined: bool, split: bool) -> None:
+    """Raise UsageError for options that do not go together."""
+    if joined and split:
+        raise UsageError("--join makes one table, --split one for each note; leave one of them out")
+    if output is None and not joined and (len(sources) > 1 or Path(sources[0]).is_dir()):
+        raise UsageError("several sources need -o FOLDER")
+
+
+def _pitch_options(pitch: str | None, octave: int, span: str | None, unpitched: bool) -> dict[str, Any]:
+    """The settings of the pitch. Raises UsageError."""
+    if unpitched and (pitch or octave or span):
+        raise UsageError("--unpitched looks for no pitch; leave out --pitch, --octave and --range")
+    if pitch and span:
+        raise UsageError("--pitch gives the pitch, so that --range does nothing; leave it out")
+    low_hz, high_hz = _range(span)
+    values = {"pitch": pitch_of(pitch), "octave": octave, "low_hz": low_hz, "high_hz": high_hz}
+    return {**values, "unpitched": unpitched}
+
+
 def _range(text: str | None) -> tuple[float, float]:
     """Hz of --range. Raises UsageError."""
     from nsynth_core.notes import midi_to_hz, parse_pitch
@@ -278,10 +190,11 @@ def _range(text: str | None) -> tuple[float, float]:
     low, colon, high = text.partition(":")
     if not colon:
         raise UsageError(f"--range {text}: write the lowest and the highest pitch, e.g. C2:C5 or 60Hz:400Hz")
-    span = tuple(midi_to_hz(parse_pitch(each)) if each else given for each, given in ((low, LOW_HZ), (high, HIGH_HZ)))
-    if not span[0] < span[1]:
+    low_hz = midi_to_hz(parse_pitch(low)) if low else LOW_HZ
+    high_hz = midi_to_hz(parse_pitch(high)) if high else HIGH_HZ
+    if not low_hz < high_hz:
         raise UsageError(f"--range {text}: the lower pitch comes first")
-    return span[0], span[1]
+    return low_hz, high_hz
 
 
 def _average(text: str) -> int | None:
@@ -295,73 +208,77 @@ def _average(text: str) -> int | None:
     return int(text)
 
 
-def _kinds(formats: str | None, output: Path | None) -> dict[str, str]:
-    """The suffix of each format that is asked for, or that the output's name asks for. Raises UsageError."""
+def _formats(text: str | None) -> list[str] | None:
+    """The names of --format. Raises UsageError."""
     from wavetables.formats import registry
 
-    if formats is None:
-        suffix = output.suffix if output is not None else ""
-        formats = registry.BY_SUFFIX.get(suffix, "serum") if suffix else "serum"
-    kinds: dict[str, str] = {}
-    for name in formats.split(","):
-        suffix = registry.FORMATS[check_choice(name.strip(), tuple(registry.FORMATS), "format")].suffix
-        if suffix in kinds.values():
-            raise UsageError(f"--format {formats}: two of them would be one {suffix} file; make them one by one")
-        kinds[name.strip()] = suffix
-    return kinds
+    if text is None:
+        return None
+    return [check_choice(name.strip(), tuple(registry.FORMATS), "format") for name in text.split(",")]
 
 
-def _files(source: Path) -> list[Path]:
-    """The sounds of a folder, in order; a file alone."""
-    if not source.is_dir():
-        return [source]
-    if not os.access(source, os.R_OK | os.X_OK):
-        raise UserError(f"{source}: this folder cannot be read: permission denied")
-    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        raise UserError(f"{source}: no sound file in this folder")
-    return found
+class _Command:
+    """The command that makes the table of some files again: without the sources that they are not from, for a table
+    names its own source and not the whole batch."""
+
+    def __init__(self, arguments: Sequence[str], sources: Sequence[str]) -> None:
+        self.arguments, self.sources = arguments, sources
+
+    def __call__(self, files: Sequence[Path]) -> str:
+        from wavetables import provenance as recipe
+
+        own = {source for source in self.sources if any(file.is_relative_to(source) for file in files)}
+        return recipe.command([word for word in self.arguments if word not in self.sources or word in own])
 
 
-def _single(sources: list[Path], output: Path | None, suffixes: tuple[str, ...]) -> Path:
-    """Where the one table goes. Raises UsageError."""
-    target = output if output is not None else Path(f"{sources[0].stem or 'joined'}-table{suffixes[0]}")
-    if target.suffix.lower() not in suffixes:
-        what = "a Serum table is a .wav file" if suffixes == (".wav",) else f"end it in {' or '.join(suffixes)}"
-        raise UsageError(f"-o {target}: {what}")
-    return target
+# --------------------------------------------------------------------------------------------------------- the results
+def _run(batch: Batch, explain: bool, quiet: bool, as_json: bool) -> int:
+    """Import all files, tell of each, and give the exit code."""
+    results: list[dict[str, object]] = []
+    failed = 0
+    with progress("import", quiet or len(batch) == 1) as update:
+        for number, file in enumerate(batch, 1):
+            if file.error is not None:
+                if len(batch) == 1:
+                    raise file.error
+                failed += 1
+                print(f"make-wavetable: error: {file.error}", file=sys.stderr, flush=True)
+            _tell(file, explain, quiet)
+            results += _results(file)
+            update(number, len(batch), "")
+    if failed:
+        say(f"{failed} of {len(batch)} failed", quiet)
+    if as_json:
+        emit(results)
+    else:
+        for result in results:
+            print(result["output"])
+    return 0 if not failed else 3 if failed < len(batch) else 1
 
 
-def _joined(sources: list[Path], output: Path | None, kinds: dict[str, str]) -> tuple[tuple[Path, ...], Path]:
-    """All the sounds, and the one table."""
-    files = tuple(path for source in sources for path in _files(source))
-    if output is not None and output.is_dir():
-        output = output / f"{sources[0].resolve().stem}.wav"
-    return files, _single(sources, output, tuple(kinds.values()))
+def _tell(file: ImportedFile, explain: bool, quiet: bool) -> None:
+    """A line for each table, then what was decided."""
+    from wavetables.importing.explain import sentences, summary
+
+    remark = length_remark(file.length)
+    for table in file.tables:
+        part = f" {table.part}" if table.part else ""
+        what = f"{summary(table.facts)}, {count(table.frames, 'frame')}"
+        say(f"{file.source}{part}: {what}{f'; {remark}' if remark else ''}", quiet)
+    for table in file.tables if explain else ():
+        for line in sentences(table.facts):
+            say(f"  {line}", quiet)
 
 
-def _jobs(
-    sources: list[Path], output: Path | None, suffixes: tuple[str, ...], split: bool
-) -> list[tuple[tuple[Path, ...], Path]]:
-    """(source, target) of every sound: folders are searched, and of two that would have one name the second gets a
-    number."""
-    single = len(sources) == 1 and not sources[0].is_dir()
-    folder = output is not None and (output.is_dir() or (split and not output.suffix))
-    if single and not folder:
-        return [((sources[0],), _single(sources, output, suffixes))]
-    if output is None:
-        raise UsageError("several sources need -o FOLDER")
-    if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; several tables need a folder, choose another -o")
-    jobs: list[tuple[tuple[Path, ...], Path]] = []
-    seen: set[str] = set()
-    for source in sources:
-        for path in _files(source):
-            below = path.relative_to(source).with_suffix("") if source.is_dir() else Path(path.stem)
-            name, number = below, 1
-            while str(name).casefold() in seen:  # as file systems compare that know no case
-                number += 1
-                name = below.with_name(f"{below.name}-{number}")
-            seen.add(str(name).casefold())
-            jobs.append(((path,), (output / name).with_name(f"{name.name}.wav")))
-    return jobs
+def _results(file: ImportedFile) -> list[dict[str, object]]:
+    """What --json says of each file that was written."""
+    from wavetables.importing.explain import sentences, summary
+
+    results: list[dict[str, object]] = []
+    for table in file.tables:
+        facts: dict[str, object] = {"frames": table.frames, "root_pitch": table.root_pitch}
+        facts |= {"pitch": summary(table.facts), "decided": sentences(table.facts)}
+        if table.picture is not None:
+            facts["picture"] = str(table.picture)
+        results += [{"source": str(file.source), "output": str(path), **facts} for path in table.outputs]
+    return results

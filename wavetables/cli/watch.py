@@ -36,7 +36,7 @@ def watch(
     make-wavetable watch bounces/ -o "Serum Presets/Tables/Mine" --force
     """
     from wavetables.formats import registry
-    from wavetables.importing.decision import import_sound
+    from wavetables.importing import import_sound
     from wavetables.packs import names
     from wavetables.packs.plan import FORMATS
     from wavetables.packs.watching import arrivals

@@ -58,12 +58,21 @@ def chosen(path: Path, name: str | None = None) -> str:
             known = ", ".join(suffix for suffix in BY_SUFFIX if suffix)
             raise UsageError(f"{path}: no format ends in {path.suffix!r}; use {known}, or name one with --format")
         name = BY_SUFFIX[path.suffix.lower()]
-    if name not in FORMATS:
-        raise UsageError(f"no format is named {name!r}; legal: {', '.join(FORMATS)}")
-    suffix = FORMATS[name].suffix
+    suffix = format_named(name).suffix
     if suffix and path.suffix != suffix:  # as written: Vital's editor does not take .WAV for a WAV
         raise UsageError(f"{path}: a table for {name} ends in {suffix}")
     return name
+
+
+def format_named(name: str) -> Format:
+    """The format with that name. Raises UsageError: there is none.
+
+    >>> format_named("vital").suffix
+    '.vitaltable'
+    """
+    if name not in FORMATS:
+        raise UsageError(f"no format is named {name!r}; legal: {', '.join(FORMATS)}")
+    return FORMATS[name]
 
 
 def read(path: str | os.PathLike[str], size: int | None = None) -> Table:

@@ -1,37 +1,107 @@
-"""What an import decided, in plain words."""
+"""The facts of an import in words: for `import --explain`, for JSON, and for the provenance that table files hold."""
 
 from __future__ import annotations
 
-import numpy as np
+from nsynth_core.notes import cents_name, note_name
+from wavetables.importing.result import CutFacts, Facts, Kind, PitchFacts, SourceFacts
 
-from nsynth_core.notes import hz_to_midi
-from nsynth_core.pitch import PitchTrack
-from wavetables.importing.cycle_reader import Numbers
-from wavetables.importing.slicing import Slices
+STEADY_SEMITONES = 0.1  # a pitch that moves less is called steady
+LOW_HARMONICS = 16
+USED_CHANNELS = {
+    "mid": "their mean is used",
+    "left": "the left channel is used",
+    "right": "the right channel is used",
+    "lr": "left and right become two tables, cut and turned alike",
+    "ms": "mid and side become two tables, cut and turned alike",
+}
 
-LOW_HARMONICS, SHOWN_HARMONICS = 16, 128
+
+def sentences(facts: Facts) -> list[str]:
+    """What was decided, one fact a line.
+
+    >>> sentences(Facts(Kind.TABLE))
+    ['a wavetable already: its frames are kept']
+    """
+    if facts.kind is Kind.TABLE:
+        return ["a wavetable already: its frames are kept"]
+    if facts.kind is Kind.JOINED:
+        return [f"frame {number}: {name}" for number, name in enumerate(facts.joined, 1)]
+    lines = [_source(facts.source)] if facts.source is not None else []
+    if facts.kind is Kind.WINDOWS:
+        return [*lines, f"no pitch is looked for: {facts.windows} windows, evenly spaced, the seams crossfaded"]
+    if facts.kind is Kind.CYCLE:
+        return [*lines, f"a single cycle of {facts.cycle_samples} samples"]
+    if facts.pitch is not None and facts.cut is not None:
+        lines += [_pitch_decision(facts.pitch), _movement(facts.pitch), *_cut(facts.cut)]
+    return lines
 
 
-def about(track: PitchTrack, cut: Slices, even: bool, average: int | None) -> list[str]:
-    """How the pitch moves, which cycles became frames, and what they were averaged over; `even` steps of timbre and a
-    fixed `average` were asked for."""
-    heard = track.f0_hz[track.voiced] if track.voiced.any() else track.f0_hz
-    low, high = (hz_to_midi(float(hz)) for hz in np.quantile(heard, [0.01, 0.99]))
-    moves = "steady" if high - low < 0.1 else f"moving over {100 * (high - low):.0f} cents"
-    left = "" if cut.used == cut.cycles else "; the others are unvoiced, more than 40 dB down, or a tail"
-    count = cut.frames.shape[1]
-    how = "at equal steps of timbre" if even else "evenly over time"
-    frames = f"{count} frame{'s' * (count > 1)} {how}" if count < cut.used else "each of them a frame"
-    if average is not None:
-        mean = f"{_periods(np.array([average]))}, as asked"
+def summary(facts: Facts) -> str:
+    """The most telling fact in a few words, such as "A3 +12 cents, confidence 0.97"."""
+    if facts.kind is Kind.JOINED:
+        return "joined"
+    if facts.kind is Kind.TABLE and facts.stored_pitch:
+        return facts.stored_pitch
+    return pitch_words(facts.pitch) if facts.pitch is not None else sentences(facts)[-1]
+
+
+def pitch_words(pitch: PitchFacts) -> str:
+    """The pitch of a table as its provenance holds it: "A3 +12 cents, confidence 0.97", or "A3, given"."""
+    if pitch.given is not None:
+        return f"{note_name(pitch.midi)}, given"
+    return f"{cents_name(pitch.midi)}, confidence {pitch.confidence:.2f}"
+
+
+def _source(source: SourceFacts) -> str:
+    kind = {1: "mono", 2: "stereo"}.get(source.channels, f"{source.channels} channels")
+    text = f"{source.seconds:.2f} s at {source.rate} Hz, {kind}"
+    if source.channels > 1:
+        text += f"; {USED_CHANNELS[source.stereo]}"
+    elif source.stereo != "mid":
+        text += "; its only channel is used"
+    if source.note is None:
+        return text
+    note = source.note
+    return f"note {note.number} of {note.count}, {note.start:.2f}..{note.end:.2f} s of {text}"
+
+
+def _pitch_decision(pitch: PitchFacts) -> str:
+    if pitch.given is not None:
+        text = f"pitch {note_name(pitch.given)}, given"
     else:
-        mean = _periods(cut.periods[:LOW_HARMONICS])
-        above = _periods(cut.periods[LOW_HARMONICS:SHOWN_HARMONICS]) if len(cut.periods) > LOW_HARMONICS else mean
-        if above != mean:
-            mean += f", above harmonic {LOW_HARMONICS} over {above}"
-    return [f"f0 {moves}", f"{cut.used} of {cut.cycles} cycles hold the note{left}", frames, f"averaged over {mean}"]
+        text = f"pitch {cents_name(pitch.source_midi)}, confidence {pitch.confidence:.2f}{_name_hint(pitch)}"
+    if pitch.octave:
+        text += f"; moved by {pitch.octave:+d} octave{'s' * (abs(pitch.octave) > 1)}, as asked"
+    return text
 
 
-def _periods(chosen: Numbers) -> str:
-    low, high = int(chosen.min()), int(chosen.max())
-    return f"{low} period{'s' * (low > 1)}" if low == high else f"{low} to {high} periods"
+def _name_hint(pitch: PitchFacts) -> str:
+    if pitch.name_hint is None:
+        return ""
+    if pitch.hint_holds:
+        return f", as the file's name says ({note_name(pitch.name_hint)})"
+    return f"; the file's name says {note_name(pitch.name_hint)}, the sound does not"
+
+
+def _movement(pitch: PitchFacts) -> str:
+    semitones = pitch.high_midi - pitch.low_midi
+    return "f0 steady" if semitones < STEADY_SEMITONES else f"f0 moving over {100 * semitones:.0f} cents"
+
+
+def _cut(cut: CutFacts) -> list[str]:
+    left_out = "" if cut.used == cut.cycles else "; the others are unvoiced, more than 40 dB down, or a tail"
+    spacing = "at equal steps of timbre" if cut.spacing == "even" else "evenly over time"
+    chosen = f"{cut.frames} frame{'s' * (cut.frames > 1)} {spacing}"
+    frames = chosen if cut.frames < cut.used else "each of them a frame"
+    if cut.average is not None:
+        average = f"{_periods((cut.average, cut.average))}, as asked"
+    else:
+        average = _periods(cut.periods)
+        if cut.high_periods not in (None, cut.periods):
+            average += f", above harmonic {LOW_HARMONICS} over {_periods(cut.high_periods or cut.periods)}"
+    return [f"{cut.used} of {cut.cycles} cycles hold the note{left_out}", frames, f"averaged over {average}"]
+
+
+def _periods(span: tuple[int, int]) -> str:
+    fewest, most = span
+    return f"{fewest} period{'s' * (fewest > 1)}" if fewest == most else f"{fewest} to {most} periods"

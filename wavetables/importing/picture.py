@@ -12,7 +12,7 @@ from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import note_name
 from nsynth_core.pitch import PitchTrack
-from wavetables.importing.decision import Imported
+from wavetables.importing.result import Imported
 from wavetables.pictures import draw_heat_map, draw_waterfall, png
 
 WIDE, HIGH = 10.0, 7.5  # inches

@@ -22,7 +22,7 @@ from nsynth_core.notes import midi_to_hz
 from wavetables import loudness, pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
-from wavetables.importing.decision import import_sound
+from wavetables.importing import import_sound
 from wavetables.inspection import inspect
 from wavetables.packs import plan, spectra, sweeps
 from wavetables.packs.plan import Item, Pack, Recording, Sweep
