@@ -31,16 +31,19 @@ Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 
 
-def _knob(name: str, default: float, what: str) -> Any:
+def knob_field(name: str, default: float, what: str) -> Any:
+    """The field of a knob, a number within its range. `what` says what the knob does."""
     low, high = RANGES[name]
     return Field(default, ge=low, le=high, strict=False, description=f"{what}, {low:g}..{high:g}")
 
 
-class _Model(BaseModel):
+class StrictModel(BaseModel):
+    """Values of exactly the declared types, with no other keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
-class InstrumentEntry(_Model):
+class InstrumentEntry(StrictModel):
     """One built-in instrument: what it is, where it comes from, and under which licence."""
 
     name: Name
@@ -50,11 +53,11 @@ class InstrumentEntry(_Model):
     description: Line
 
 
-class _InstrumentFile(_Model):
+class _InstrumentFile(StrictModel):
     instrument: list[InstrumentEntry]
 
 
-class Preset(_Model):
+class Preset(StrictModel):
     """A recipe of a grid: corner instruments x mixes x pitches.
 
     `corners` are built-in instruments or, in a user's file, sounds (a Path each): two make a line, else they are a
@@ -73,10 +76,10 @@ class Preset(_Model):
     seconds: float = Field(4.0, ge=0.1, le=60, strict=False, description="the length of a note, 0.1..60 seconds")
     rate: Literal[44100, 48000, 88200, 96000] = Field(48000, description="44100, 48000, 88200 or 96000 Hz")
     weights: Literal["bilinear", "nsynth"] = Field("bilinear", description='"bilinear" or "nsynth"')
-    detail: float = _knob("detail", 1.0, "how much of what the network misses is kept")
-    brightness: float = _knob("brightness", 0.0, "tilt in dB an octave")
-    noise: float = _knob("noise", 1.0, "factor of the noise")
-    width: float = _knob("width", 1.0, "factor of the stereo width")
+    detail: float = knob_field("detail", 1.0, "how much of what the network misses is kept")
+    brightness: float = knob_field("brightness", 0.0, "tilt in dB an octave")
+    noise: float = knob_field("noise", 1.0, "factor of the noise")
+    width: float = knob_field("width", 1.0, "factor of the stereo width")
     envelope: str = Field("mix", description='whose level curve: a corner\'s letter ("A" is the first) or "mix"')
     stereo: Literal["mono", "lr", "ms"] = Field("mono", description='kind of tables: "mono", "lr" or "ms"')
 
@@ -121,12 +124,12 @@ class Preset(_Model):
             return value
         if not isinstance(value, list) or len(value) not in CORNERS or not all(isinstance(each, str) for each in value):
             raise ValueError
-        return tuple(_corner(each, info.context) for each in value)
+        return tuple(corner_beside(each, info.context) for each in value)
 
     @field_validator("pitches", mode="before")
     @classmethod
     def _expand_pitches(cls, value: object) -> object:
-        return value if isinstance(value, tuple) else _pitches(value)
+        return value if isinstance(value, tuple) else parse_pitches(value)
 
     @model_validator(mode="after")
     def _known_envelope(self) -> Preset:
@@ -178,9 +181,9 @@ def parse(data: bytes, name: str, file: str, folder: Path | None) -> Preset:
     """
     try:
         check_name(name)
-        return Preset.model_validate(_toml(data, file), context={"folder": folder})
+        return Preset.model_validate(parse_toml(data, file), context={"folder": folder})
     except ValidationError as error:
-        raise UserError(f"{file}: {_one_line(error, Preset)}") from error
+        raise UserError(f"{file}: {first_problem(error, Preset)}") from error
     except ValueError as error:
         raise UserError(f"{file}: {error}; rename the file") from error
 
@@ -190,7 +193,7 @@ def parse_settings(data: Mapping[str, object], file: str) -> Preset:
     try:
         return Preset.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{file}: {_one_line(error, Preset)}") from error
+        raise UserError(f"{file}: {first_problem(error, Preset)}") from error
 
 
 def change(preset: Preset, changes: Mapping[str, object]) -> Preset:
@@ -198,18 +201,23 @@ def change(preset: Preset, changes: Mapping[str, object]) -> Preset:
     try:
         return Preset.model_validate({**{key: getattr(preset, key) for key in Preset.model_fields}, **changes})
     except ValidationError as error:
-        raise UsageError(_one_line(error, Preset)) from error
+        raise UsageError(first_problem(error, Preset)) from error
 
 
 def parse_instruments(data: bytes, file: str) -> tuple[InstrumentEntry, ...]:
     """The entries of instruments.toml. Raises UserError when it breaks the schema."""
     try:
-        return tuple(_InstrumentFile.model_validate(_toml(data, file)).instrument)
+        return tuple(_InstrumentFile.model_validate(parse_toml(data, file)).instrument)
     except ValidationError as error:
-        raise UserError(f"{file}: {_one_line(error, InstrumentEntry)}") from error
+        raise UserError(f"{file}: {first_problem(error, InstrumentEntry)}") from error
 
 
-def _toml(data: bytes, file: str) -> dict[str, Any]:
+def parse_toml(data: bytes, file: str) -> dict[str, Any]:
+    """The values of a TOML file's bytes. `file` is its name in errors. Raises UserError: not UTF-8, or not TOML.
+
+    >>> parse_toml(b"mixes = 5", "mine.toml")
+    {'mixes': 5}
+    """
     try:
         return tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
@@ -218,7 +226,15 @@ def _toml(data: bytes, file: str) -> dict[str, Any]:
         raise UserError(f"{file}: not a TOML file: {str(error) or 'nested too deeply'}") from error
 
 
-def _corner(text: str, context: Any) -> str | Path:
+def corner_beside(text: str, context: Any) -> str | Path:
+    """The corner that a file names: a built-in instrument, or a sound beside or below the file.
+
+    context: pydantic's, which holds the file's own "folder"; None allows only instruments
+    Raises ValueError: there is no such instrument or sound, or it lies outside the folder.
+
+    >>> corner_beside("flute", None)
+    'flute'
+    """
     from presets import did_you_mean, given_pitch, instruments
 
     known = [entry.name for entry in instruments()]
@@ -238,7 +254,16 @@ def _corner(text: str, context: Any) -> str | Path:
     raise ValueError(f"{text!r}: no instrument has that name; {hint}")
 
 
-def _pitches(value: object) -> tuple[float, ...]:
+def parse_pitches(value: object) -> tuple[float, ...]:
+    """MIDI numbers, rising, from a list of MIDI numbers and note names, or from {from, to, step}.
+
+    Raises ValueError: no pitch, outside 0..127, named twice, or too many.
+
+    >>> parse_pitches(["C3", 60])
+    (48.0, 60.0)
+    >>> parse_pitches({"from": "C2", "to": "C3", "step": 6})
+    (36.0, 42.0, 48.0)
+    """
     from nsynth_core.notes import parse_pitch
 
     def one(item: object) -> float:
@@ -270,12 +295,15 @@ def _pitches(value: object) -> tuple[float, ...]:
     return pitches
 
 
-def _one_line(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing wrong: key, value, what is legal; and how many more."""
+def first_problem(error: ValidationError, model: type[BaseModel], depth: int = 0) -> str:
+    """One line about the first problem: the key, its value, what is legal, and how many more problems there are.
+
+    depth: how many keys lead to the values of `model`; they are left out
+    """
     from presets import did_you_mean
 
     first, *more = error.errors(include_url=False)
-    path = [str(step) for step in first["loc"]]
+    path = [str(step) for step in first["loc"][depth:]]
     name = ".".join(path)
     key = next((step for step in path if step in model.model_fields), "")
     legal = (key and model.model_fields[key].description) or ""

@@ -18,7 +18,17 @@ from nsynth_core.blending.engine import ENGINES
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.sound.knobs import Knobs
 from nsynth_core.wavenet.options import NSynthOptions
-from presets.schema import Line, Preset, _corner, _knob, _Model, _one_line, _pitches, _toml, read
+from presets.schema import (
+    Line,
+    Preset,
+    StrictModel,
+    corner_beside,
+    first_problem,
+    knob_field,
+    parse_pitches,
+    parse_toml,
+    read,
+)
 from wavetables import SUFFIXES
 from wavetables.packs import names
 from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, Corner, Item, Pack, Recording, Sweep
@@ -30,7 +40,7 @@ LOUDEST, QUIETEST = -6.0, -40.0
 Wish = tuple[Item, list[str]]  # and what it would like to be called, best first
 
 
-class _Entry(_Model):
+class _Entry(StrictModel):
     """What every kind of entry may say."""
 
     name: Line | None = Field(None, description="what to call it: one line that is a file name on every system")
@@ -56,7 +66,7 @@ class TableEntry(_Entry):
     def _exists(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             raise ValueError
-        found = _corner(value, info.context)
+        found = corner_beside(value, info.context)
         if isinstance(found, str):
             raise ValueError(f"source {value!r} is a built-in instrument; a table of one is a sweep between two")
         return found
@@ -69,20 +79,20 @@ class SweepEntry(_Entry):
     pitches: tuple[float, ...] = Field((48.0,), description="MIDI numbers or notes, a list or {from, to, step}")
     start: tuple[float, float] = Field((0.0, 0.0), description="[x, y] of the first frame, each 0..1")
     end: tuple[float, float] = Field((1.0, 0.0), description="[x, y] of the last frame, each 0..1")
-    detail: float = _knob("detail", 1.0, "how much of what the network misses is kept")
-    brightness: float = _knob("brightness", 0.0, "tilt in dB an octave")
+    detail: float = knob_field("detail", 1.0, "how much of what the network misses is kept")
+    brightness: float = knob_field("brightness", 0.0, "tilt in dB an octave")
 
     @field_validator("sounds", mode="before")
     @classmethod
     def _known(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, list) or len(value) not in (2, 4) or not all(isinstance(each, str) for each in value):
             raise ValueError
-        return tuple(_corner(each, info.context) for each in value)
+        return tuple(corner_beside(each, info.context) for each in value)
 
     @field_validator("pitches", mode="before")
     @classmethod
     def _expanded(cls, value: object) -> object:
-        return _pitches(value)
+        return parse_pitches(value)
 
     @field_validator("start", "end", mode="before")
     @classmethod
@@ -110,16 +120,16 @@ class GridEntry(_Entry):
                 return presets.load(value)
             except UserError as error:
                 raise ValueError(str(error)) from error
-        found = _corner(value, info.context)  # the same rules of where a file may be
+        found = corner_beside(value, info.context)  # the same rules of where a file may be
         return presets.load(Path(found))
 
     @field_validator("pitches", mode="before")
     @classmethod
     def _expanded(cls, value: object) -> object:
-        return _pitches(value)
+        return parse_pitches(value)
 
 
-class Recipe(_Model):
+class Recipe(StrictModel):
     """A pack: what is said of it, how its tables are made, and what is in it."""
 
     title: Line = Field(description="the pack's name: one line, a file name on every system")
@@ -172,21 +182,21 @@ class Recipe(_Model):
         return self
 
 
-_ENTRIES: dict[str, type[_Model]] = {"table": TableEntry, "sweep": SweepEntry, "grid": GridEntry}
+_ENTRIES: dict[str, type[StrictModel]] = {"table": TableEntry, "sweep": SweepEntry, "grid": GridEntry}
 
 
 def load(path: Path) -> Pack:
     """The plan of a recipe file. Raises UserError that names the file, the key, the value and what is legal."""
     if not path.exists():
         raise UserError(f"{path}: no such recipe or folder")
-    data = _toml(read(path), str(path))
+    data = parse_toml(read(path), str(path))
     try:
         recipe = Recipe.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
         place = error.errors(include_url=False)[0]["loc"]
         if len(place) < 2 or place[0] not in _ENTRIES:
-            raise UserError(f"{path}: {_one_line(error, Recipe)}") from error
-        line = _one_line(error, _ENTRIES[str(place[0])]).replace(f"{place[0]}.{place[1]}.", "")
+            raise UserError(f"{path}: {first_problem(error, Recipe)}") from error
+        line = first_problem(error, _ENTRIES[str(place[0])], 2)
         raise UserError(f"{path}: [[{place[0]}]] number {int(place[1]) + 1}: {line}") from error
     for entry in recipe.table:
         if entry.name is not None and entry.source.is_dir():
