@@ -1,39 +1,84 @@
-"""What is in a wavetable file, what is wrong with it, and the command that mends it."""
+"""What is in a wavetable file, and what is wrong with it. `describe` puts a problem into words."""
 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.notes import note_name
 from wavetables.formats import registry
 from wavetables.formats.common import Loaded
 from wavetables.mending import DC_LIMIT, JUMP_DB, SEAM_LIMIT, Faults, faults
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
+SHOWN_FRAMES = 6  # numbers in a sentence
+
+
+class Mend(Enum):
+    """What removes a problem."""
+
+    FIX = "fix"  # wavetables.converting.convert with fix=True
+    REWRITE = "rewrite"  # the same without fix: the file is written again
+    EXPORT = "export"  # only another export from the source
+
+
+class Kind(Enum):
+    """What is wrong; the numbers that go with it are in the Problem."""
+
+    SILENT_TABLE = "silent table"
+    SILENT_FRAMES = "silent frames"
+    PEAK = "peak"  # value: dBFS
+    CLIPPED = "clipped"
+    FRAME_SIZE = "frame size"  # value: samples a frame
+    FRAME_COUNT = "frame count"  # value: frames
+    NO_CLM = "no clm"  # text: the chunks because of which Surge refuses the file
+    FACTORY = "factory"
+    CLM_LATE = "clm late"
+    ENCODING = "encoding"  # text: what it is
+    DC = "dc"  # value: the largest |mean| of a frame, full scale 1
+    SEAM = "seam"  # value: the largest wrap step over the median step of its frame
+    PHASE = "phase"
+    DUPLICATES = "duplicates"
+    IMAGES = "images"  # value: samples a frame before it was stretched; text: how it was
+    JUMPS = "jumps"  # value: the largest step in dB
+    REMARK = "remark"  # text: what the reader of the file remarked
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a file, and what removes it.
+
+    frames: the numbers of the frames it is in, from 1; empty where it is in the whole file
+    value, text: see Kind
+    """
+
+    kind: Kind
+    mend: Mend
+    frames: tuple[int, ...] = ()
+    value: float = 0.0
+    text: str = ""
+
 
 @dataclass(frozen=True)
 class Inspection:
-    """Facts about one wavetable file of any format. `str()` of it is for people, `to_dict()` for JSON.
+    """Facts about one wavetable file of any format.
 
-    frames, size         count, and samples a frame; `decision` says how the size was known
-    flags                the eight digits of the `clm ` chunk, None without one
-    rate, channels, encoding, chunks
-    peak_dbfs            of the whole table, None when silent
-    dc                   largest |mean| of a frame, full scale 1
-    seam                 largest wrap step of a frame over the frame's median step (1: cannot be found)
-    in_phase             fundamentals all within a twentieth of a cycle; None where too few frames have one
-    silent, duplicates   numbers (from 1) of silent frames, and of frames equal to the one before
-    name, root_pitch, provenance   what the file says of itself
-    problems             one line each, worst first; empty for a clean file
-    mending              for each problem the command that mends it
+    frames, size: their number, and samples a frame; `decision` says where the size comes from
+    flags: the eight digits of the `clm ` chunk, None without one
+    rate, channels, encoding, chunks: of the file; rate in Hz, 0 where the format has none
+    peak_dbfs: of the whole table, None where it is silent
+    dc: the largest |mean| of a frame, full scale 1
+    seam: the largest wrap step of a frame over the frame's median step; 1 cannot be told from any other step
+    in_phase: whether all fundamentals are within a twentieth of a cycle; None where too few frames have one
+    silent, duplicates: numbers (from 1) of silent frames, and of frames that equal the one before
+    name, root_pitch, provenance: what the file says of itself; root_pitch is a MIDI number
+    problems: the worst first; empty for a file without any
     """
 
     path: str
@@ -55,48 +100,35 @@ class Inspection:
     name: str
     root_pitch: float | None
     provenance: Mapping[str, str]
-    problems: tuple[str, ...]
-    mending: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain types only."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        phase = {True: "fundamentals in phase", False: "fundamentals out of phase", None: "no fundamentals to compare"}
-        root = "" if self.root_pitch is None else f", root {note_name(self.root_pitch)} ({self.root_pitch:.2f})"
-        lines = [
-            f"{self.path}: {self.name}{root}",
-            f"  {_count(self.frames, 'frame')} of {self.size} samples ({self.decision})",
-            f"  {self.encoding}, {_count(self.channels, 'channel')}, {self.rate} Hz, flags {self.flags or 'none'},"
-            f" chunks {' '.join(repr(chunk) for chunk in self.chunks)}",
-            f"  peak {'silent' if self.peak_dbfs is None else f'{self.peak_dbfs:.2f} dBFS'}, DC {self.dc:.2g},"
-            f" seam {self.seam:.2g} median steps, {phase[self.in_phase]}",
-        ]
-        lines += [f"  {key}: {value}" for key, value in self.provenance.items()]
-        for command in dict.fromkeys(self.mending):
-            lines += [
-                f"  problem: {line}" for line, own in zip(self.problems, self.mending, strict=True) if own == command
-            ]
-            lines.append(f"    mend: {command}")
-        if not self.problems:
-            lines.append("  no problems")
-        return "\n".join(lines)
+    problems: tuple[Problem, ...]
 
 
 def inspect(path: str | os.PathLike[str], size: int | None = None) -> Inspection:
-    """Look at a wavetable file of any format, or a folder of single cycles; `size` overrules a WAV's samples a frame.
-    Raises UserError when it cannot be read as a wavetable at all."""
+    """Look at a wavetable file of any format, or at a folder of single cycles.
+
+    path: the file or folder
+    size: samples a frame of a WAV, where the file says something else or nothing
+    Raises UserError when it cannot be read as a wavetable at all.
+
+    >>> import tempfile
+    >>> from wavetables.table import Table
+    >>> frames = np.sin(2 * np.pi * np.arange(2048) / 2048)[None] + 0.1
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     registry.write(Path(folder) / "offset.wav", Table((0.5 * frames).astype(np.float32), "offset"))
+    ...     problems = inspect(Path(folder) / "offset.wav").problems
+    >>> [describe(problem) for problem in problems]
+    ['DC offset up to 0.05 in frame 1']
+    """
     name = Path(path)
     file = registry.load(name, size)
     frames = file.frames
     peak = float(np.abs(frames).max())
-    found = faults(frames)
+    measured = faults(frames)
     problems = [
-        *_of_level(frames, peak, found),
-        *_of_file(file),
-        *_of_frames(found),
-        *((line, "") for line in file.remarks),
+        *_level_problems(frames, peak, measured),
+        *_file_problems(file),
+        *_frame_problems(measured),
+        *(Problem(Kind.REMARK, Mend.REWRITE, text=remark) for remark in file.remarks),
     ]
     return Inspection(
         path=str(path),
@@ -110,90 +142,101 @@ def inspect(path: str | os.PathLike[str], size: int | None = None) -> Inspection
         encoding=file.encoding,
         chunks=file.chunks,
         peak_dbfs=20 * float(np.log10(peak)) if peak > 0 else None,
-        dc=float(found.dc.max()),
-        seam=float(found.seams.max()),
-        in_phase=found.in_phase,
-        silent=_numbers(found.silent),
-        duplicates=_numbers(found.duplicates),
+        dc=float(measured.dc.max()),
+        seam=float(measured.seams.max()),
+        in_phase=measured.in_phase,
+        silent=_numbers(measured.silent),
+        duplicates=_numbers(measured.duplicates),
         name=file.name or (name.resolve().name if name.is_dir() else name.stem),
         root_pitch=file.root_pitch,
         provenance=dict(file.provenance),
-        problems=tuple(line for line, _ in problems),
-        mending=tuple(_command(name, how) for _, how in problems),
+        problems=tuple(problems),
     )
 
 
-SUFFIXES = {".wt": ".wt", ".vitaltable": ".vitaltable", ".vital": ".vitaltable", ".sfz": ".sfz"}  # of mended files
-FIX, REWRITE, AGAIN = "--fix", "", "again"  # convert --fix mends it; convert alone; only another export does
-
-
-def _command(path: Path, how: str) -> str:
-    if how == AGAIN:
-        return "nothing to mend it with: export it again from its source"
-    suffix = "" if path.is_dir() else SUFFIXES.get(path.suffix.lower(), ".wav")
-    target = f"{path.resolve().name if path.is_dir() else path.stem}-mended{suffix}"
-    return shlex.join(["make-wavetable", "convert", str(path), target, *([how] if how else [])])
-
-
-def _of_level(frames: Floats, peak: float, found: Faults) -> Iterator[tuple[str, str]]:
+# --------------------------------------------------------------------------------------------------------- the problems
+def _level_problems(frames: Floats, peak: float, measured: Faults) -> Iterator[Problem]:
     if peak == 0.0:
-        yield "the whole table is silent", AGAIN
-    elif found.silent.any():
-        yield f"silent: {_frames(found.silent)}", FIX
+        yield Problem(Kind.SILENT_TABLE, Mend.EXPORT)
+    elif measured.silent.any():
+        yield Problem(Kind.SILENT_FRAMES, Mend.FIX, _numbers(measured.silent))
     if peak > 1.0:
-        yield f"peaks at {20 * np.log10(peak):+.2f} dBFS: clips in synths that hold 16 bits", FIX
-    if found.clipped.any():
-        yield f"clipped flat at full scale: {_frames(found.clipped)}", FIX
+        yield Problem(Kind.PEAK, Mend.FIX, value=20 * float(np.log10(peak)))
+    if measured.clipped.any():
+        yield Problem(Kind.CLIPPED, Mend.FIX, _numbers(measured.clipped))
 
 
-def _of_file(file: Loaded) -> Iterator[tuple[str, str]]:
+def _file_problems(file: Loaded) -> Iterator[Problem]:
     if file.size != FRAME_SIZE and file.format != "cycles":
-        yield f"{file.size} samples a frame: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says", REWRITE
+        yield Problem(Kind.FRAME_SIZE, Mend.REWRITE, value=file.size)
     if len(file.frames) > MAX_FRAMES:
-        yield f"{len(file.frames)} frames: Serum plays the first {MAX_FRAMES}", REWRITE
+        yield Problem(Kind.FRAME_COUNT, Mend.REWRITE, value=len(file.frames))
     if file.format != "wav":
         return
     if file.flags is None:
-        left = [repr(chunk) for chunk in ("cue ", "smpl") if chunk in file.chunks]
-        surge = f"Surge looks at {' and '.join(left)} and refuses it" if left else "Surge plays it as a one-shot"
-        yield f"no clm chunk: Serum guesses, {surge}", REWRITE
+        refused = [repr(chunk) for chunk in ("cue ", "smpl") if chunk in file.chunks]
+        yield Problem(Kind.NO_CLM, Mend.REWRITE, text=" and ".join(refused))
     elif file.flags[1] == "1":
-        yield "the factory digit is set: Serum presets will not carry this table", REWRITE
+        yield Problem(Kind.FACTORY, Mend.REWRITE)
     if file.flags and "data" in file.chunks and file.chunks.index("clm ") > file.chunks.index("data"):
-        yield "clm after data: the Deluge never sees it", REWRITE
+        yield Problem(Kind.CLM_LATE, Mend.REWRITE)
     if file.encoding != "float32" or file.channels != 1 or file.extensible:
-        kind = f"{file.encoding} in {_count(file.channels, 'channel')}" + ", EXTENSIBLE" * file.extensible
-        yield f"{kind}: mono float32 is what every synth reads", REWRITE
+        channels = f"{file.channels} channel{'' if file.channels == 1 else 's'}"
+        kind = f"{file.encoding} in {channels}{', EXTENSIBLE' * file.extensible}"
+        yield Problem(Kind.ENCODING, Mend.REWRITE, text=kind)
 
 
-def _of_frames(found: Faults) -> Iterator[tuple[str, str]]:
-    if (found.dc > DC_LIMIT).any():
-        yield f"DC offset up to {found.dc.max():.2g} in {_frames(found.dc > DC_LIMIT)}", FIX
-    if (found.seams > SEAM_LIMIT).any():
-        step = f"the wrap steps up to {found.seams.max():.0f} times the median step"
-        yield f"{step} in {_frames(found.seams > SEAM_LIMIT)}", FIX
-    if found.in_phase is False:
-        yield "fundamentals out of phase: crossfades between frames cancel", FIX
-    if found.duplicates.any():
-        yield f"equal to the frame before: {_frames(found.duplicates)}", FIX
-    if found.images:
-        yield f"stretched from {found.images} samples a frame by {found.stretched}: images above its band", FIX
-    if (found.jumps > JUMP_DB).any():
-        yield f"the level jumps by up to {found.jumps.max():.0f} dB into {_frames(found.jumps > JUMP_DB)}", FIX
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _frame_problems(measured: Faults) -> Iterator[Problem]:
+    if (measured.dc > DC_LIMIT).any():
+        yield Problem(Kind.DC, Mend.FIX, _numbers(measured.dc > DC_LIMIT), float(measured.dc.max()))
+    if (measured.seams > SEAM_LIMIT).any():
+        yield Problem(Kind.SEAM, Mend.FIX, _numbers(measured.seams > SEAM_LIMIT), float(measured.seams.max()))
+    if measured.in_phase is False:
+        yield Problem(Kind.PHASE, Mend.FIX)
+    if measured.duplicates.any():
+        yield Problem(Kind.DUPLICATES, Mend.FIX, _numbers(measured.duplicates))
+    if measured.images:
+        yield Problem(Kind.IMAGES, Mend.FIX, value=measured.images, text=measured.stretched)
+    if (measured.jumps > JUMP_DB).any():
+        yield Problem(Kind.JUMPS, Mend.FIX, _numbers(measured.jumps > JUMP_DB), float(measured.jumps.max()))
 
 
 def _numbers(marked: NDArray[np.bool_]) -> tuple[int, ...]:
-    """From 1."""
-    return tuple(int(k) + 1 for k in np.flatnonzero(marked))
+    """The numbers of the marked frames, from 1."""
+    return tuple(int(index) + 1 for index in np.flatnonzero(marked))
 
 
-def _frames(marked: NDArray[np.bool_]) -> str:
-    numbers = _numbers(marked)
-    shown = ", ".join(str(k) for k in numbers[:6])
-    return f"frame{'' if len(numbers) == 1 else 's'} {shown}" + (
-        f" and {len(numbers) - 6} more" if len(numbers) > 6 else ""
-    )
+# ------------------------------------------------------------------------------------------------------------ the words
+def describe(problem: Problem) -> str:
+    """A problem in one line, as reports and the manifest of a pack say it.
+
+    >>> describe(Problem(Kind.DUPLICATES, Mend.FIX, frames=(2, 3)))
+    'equal to the frame before: frames 2, 3'
+    """
+    value, text, frames = problem.value, problem.text, _frames(problem.frames)
+    surge = f"Surge looks at {text} and refuses it" if text else "Surge plays it as a one-shot"
+    sentences = {
+        Kind.SILENT_TABLE: "the whole table is silent",
+        Kind.SILENT_FRAMES: f"silent: {frames}",
+        Kind.PEAK: f"peaks at {value:+.2f} dBFS: clips in synths that hold 16 bits",
+        Kind.CLIPPED: f"clipped flat at full scale: {frames}",
+        Kind.FRAME_SIZE: f"{value:.0f} samples a frame: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says",
+        Kind.FRAME_COUNT: f"{value:.0f} frames: Serum plays the first {MAX_FRAMES}",
+        Kind.NO_CLM: f"no clm chunk: Serum guesses, {surge}",
+        Kind.FACTORY: "the factory digit is set: Serum presets will not carry this table",
+        Kind.CLM_LATE: "clm after data: the Deluge never sees it",
+        Kind.ENCODING: f"{text}: mono float32 is what every synth reads",
+        Kind.DC: f"DC offset up to {value:.2g} in {frames}",
+        Kind.SEAM: f"the wrap steps up to {value:.0f} times the median step in {frames}",
+        Kind.PHASE: "fundamentals out of phase: crossfades between frames cancel",
+        Kind.DUPLICATES: f"equal to the frame before: {frames}",
+        Kind.IMAGES: f"stretched from {value:.0f} samples a frame by {text}: images above its band",
+        Kind.JUMPS: f"the level jumps by up to {value:.0f} dB into {frames}",
+        Kind.REMARK: text,
+    }
+    return sentences[problem.kind]
+
+
+def _frames(numbers: tuple[int, ...]) -> str:
+    more = f" and {len(numbers) - SHOWN_FRAMES} more" if len(numbers) > SHOWN_FRAMES else ""
+    return f"frame{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers[:SHOWN_FRAMES]))}{more}"

@@ -291,7 +291,9 @@ class TestVital:
         preset = {"settings": {"osc_1_on": 1.0, "osc_3_on": 1.0, "wavetables": tables}}
         path = self.save(tmp_path, preset)
         assert [len(registry.load(path, oscillator=k).frames) for k in (1, 2, 3)] == [2, 3, 4]
-        assert "oscillator 1 of a preset (--oscillator 3 for another)" in registry.load(path).decision
+        assert "oscillator 1 of a preset" in registry.load(path).decision
+        assert registry.load(path).oscillators == (3,)
+        assert registry.load(path, oscillator=1).oscillators == ()
         with pytest.raises(UserError, match="no oscillator 4"):
             registry.load(path, oscillator=4)
         with pytest.raises(UserError, match="no preset"):

@@ -8,8 +8,9 @@ import pytest
 import soundfile
 
 from nsynth_core.errors import UserError
+from wavetables.cli.inspect import report, to_dict
 from wavetables.formats import serum
-from wavetables.inspection import inspect
+from wavetables.inspection import describe, inspect
 from wavetables.shaping import shape
 from wavetables.table import FRAME_SIZE, Table
 
@@ -37,10 +38,10 @@ def test_a_clean_table(tmp_path):
     assert found.in_phase is True
     assert found.seam <= 1.0
     assert abs(found.dc) < 1e-7
-    text = str(found)
+    text = report(found)
     for part in ("clean", "A3", "4 frames of 2048", "clm chunk", "10000000", "-0.10 dBFS", "flute.wav", "no problems"):
         assert part in text
-    assert json.loads(json.dumps(found.to_dict()))["frames"] == 4
+    assert json.loads(json.dumps(to_dict(found)))["frames"] == 4
 
 
 @pytest.mark.parametrize(
@@ -56,19 +57,19 @@ def test_a_clean_table(tmp_path):
 )
 def test_problems_of_the_frames(tmp_path, cycles, problem):
     found = inspect(saved(tmp_path, cycles))
-    assert any(problem in line for line in found.problems), found.problems
-    assert f"problem: {problem}" in str(found)
+    assert any(problem in describe(each) for each in found.problems), found.problems
+    assert f"problem: {problem}" in report(found)
 
 
 def test_problems_of_the_file(tmp_path):
     soundfile.write(tmp_path / "x.wav", np.stack([frames(2).ravel() * 0.5] * 2, 1), 48000, "PCM_16")
     found = inspect(tmp_path / "x.wav")
-    text = " ".join(found.problems)
+    text = " ".join(map(describe, found.problems))
     for part in ("no clm chunk", "int16 in 2 channels", "the first one is used"):
         assert part in text
     data = saved(tmp_path, frames(2)).read_bytes()
     (tmp_path / "y.wav").write_bytes(data.replace(b"<!>2048 10000000", b"<!>1024 01000000") + b"odd")
-    text = " ".join(inspect(tmp_path / "y.wav").problems)
+    text = " ".join(map(describe, inspect(tmp_path / "y.wav").problems))
     for part in ("1024 samples a frame", "factory digit", "RIFF size"):
         assert part in text
 
@@ -77,7 +78,7 @@ def test_peaks_above_full_scale(tmp_path):
     path = saved(tmp_path, frames(1) * 0.5)
     data = path.read_bytes()
     path.write_bytes(data.replace((frames(1) * np.float32(0.5)).tobytes(), (frames(1) * np.float32(2)).tobytes()))
-    assert "peaks at +6.0" in inspect(path).problems[0]
+    assert "peaks at +6.0" in describe(inspect(path).problems[0])
 
 
 def test_not_a_table(tmp_path):

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from wavetables.cli import main
+from wavetables.cli.inspect import mending
 from wavetables.formats import registry, serum
-from wavetables.inspection import inspect
+from wavetables.inspection import describe, inspect
 from wavetables.mending import faults, mend
 from wavetables.resizing import resize
 from wavetables.shaping import shape
@@ -122,8 +123,8 @@ def test_convert_mends_what_inspect_finds(tmp_path, monkeypatch, capsys, spoil):
     (tmp_path / "x.wav").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
     found = inspect("x.wav")
     assert len(found.problems) >= 3  # the digit, the place of the chunk, and what was spoiled
-    assert len(found.mending) == len(found.problems)
-    command = next(line for line in found.mending if line.endswith("--fix"))
+    assert len(mending(found)) == len(found.problems)
+    command = next(line for line in mending(found) if line.endswith("--fix"))
     assert main(shlex.split(command)[1:]) == 0
     assert inspect("x-mended.wav").problems == ()
     capsys.readouterr()
@@ -136,7 +137,7 @@ def test_files_of_other_programs(tmp_path, monkeypatch, capsys, subtype, kind, c
     monkeypatch.chdir(tmp_path)
     soundfile.write("x.wav", np.stack([clean().ravel()] * channels, 1), 48000, subtype, format=kind)
     found = inspect("x.wav")
-    text = " ".join(found.problems)
+    text = " ".join(map(describe, found.problems))
     assert ("EXTENSIBLE" in text) == (kind == "WAVEX")
     assert ("24" in text) == (subtype == "PCM_24")
     assert main(["convert", "x.wav", "y.wav"]) == 0
@@ -153,8 +154,11 @@ def test_every_format_is_mended_in_its_own(tmp_path, monkeypatch, capsys, name):
     frames = clean() if name == "ableton" else np.ascontiguousarray(0.5 * clean() + np.float32(0.1))
     registry.write(f"x{suffix}", Table(frames, "x"), name=name)
     found = inspect(f"x{suffix}")
-    assert any(("1024 samples a frame" if name == "ableton" else "DC offset") in line for line in found.problems)
-    assert main(shlex.split(found.mending[0])[1:]) == 0
+    assert any(
+        ("1024 samples a frame" if name == "ableton" else "DC offset") in describe(problem)
+        for problem in found.problems
+    )
+    assert main(shlex.split(mending(found)[0])[1:]) == 0
     mended = inspect(f"x-mended{suffix}")
     assert mended.problems == ()
     assert mended.format == found.format

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavetables.cli.common import Author, Force, Json, Licence, Provenance, Quiet, check_no_source, count, emit, say
+from wavetables.cli.common import Author, Force, Json, Licence, Provenance, Quiet, count, emit, say
+
+if TYPE_CHECKING:
+    from wavetables.converting import Converted
+
+Source = Annotated[Path, typer.Argument(metavar="IN", hidden=True)]
+Target = Annotated[Path, typer.Argument(metavar="OUT", hidden=True)]
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="NAME", help="The format of OUT. Default: the one that OUT ends in.")
+]
+Fix = Annotated[bool, typer.Option("--fix", help="Mend the problems that inspect shows in the frames.")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=2, max=8192, metavar="SAMPLES", help="Samples a frame, 2..8192. Default: what the WAV says, else 2048."
+    ),
+]
+Oscillator = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=3, metavar="N", help="Which table of a .vital preset, 1..3. Default: the first that sounds."
+    ),
+]
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", hidden=True)],
-    target: Annotated[Path, typer.Argument(metavar="OUT", hidden=True)],
-    name: Annotated[
-        str | None,
-        typer.Option("--format", metavar="NAME", help="What OUT is for. Default: what it ends in."),
-    ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what inspect finds in the frames.")] = False,
-    size: Annotated[
-        int | None,
-        typer.Option(min=2, max=8192, metavar="SAMPLES", help="Samples a frame, where a WAV does not say it."),
-    ] = None,
-    oscillator: Annotated[
-        int | None,
-        typer.Option(min=1, max=3, metavar="N", help="Whose table of a .vital preset (1..3)."),
-    ] = None,
+    source: Source,
+    target: Target,
+    name: Format = None,
+    fix: Fix = False,
+    size: Size = None,
+    oscillator: Oscillator = None,
     author: Author = None,
     licence: Licence = None,
     provenance: Provenance = True,
@@ -37,9 +49,9 @@ def convert(
     """Convert wavetables between formats.
 
     IN is a .wav, .vitaltable, .vital, .wt or .sfz, or a folder of single cycles. OUT ends in .wav (Serum),
-    .vitaltable, .wt (Surge, Bitwig), .sfz, or in nothing: a folder of single cycles. --format names what else it may
-    be for: wt16, hive, ableton, modwave, modwave-small, wavedit, e352, microfreak, 3rdwave, behringer-wave, blofeld,
-    tonverk, deluge.
+    .vitaltable (Vital), .wt (Surge, Bitwig) or .sfz; without a suffix it is a folder of single cycles. --format names
+    other formats: wt16, hive, ableton, modwave, modwave-small, wavedit, e352, microfreak, 3rdwave, behringer-wave,
+    blofeld, tonverk, deluge.
 
     \b
     make-wavetable convert pad.wav pad.vitaltable
@@ -48,31 +60,39 @@ def convert(
     make-wavetable convert pad.wav bank.wav --format e352
     make-wavetable convert old.wav new.wav --fix
     """
+    from wavetables import converting
     from wavetables import provenance as recipe
-    from wavetables.formats import registry
-    from wavetables.mending import mend
-    from wavetables.table import Table
 
     credits = recipe.credits(author, licence, provenance)
-    kind = registry.chosen(target, name)
-    check_no_source(target, [source])
-    loaded = registry.load(source, size, oscillator)
-    table = loaded.table(source.resolve().name if source.is_dir() else source.stem)
-    before = len(table.frames)
-    if fix:
-        # at the size of the file, where what a stretched frame was made from can still be seen
-        mended = replace(loaded, frames=mend(loaded.frames)) if before == len(loaded.frames) else None
-        table = mended.table(table.name) if mended else replace(table, frames=mend(table.frames))
-    said = {**table.provenance, **credits}
-    table = replace(table, provenance=said) if provenance else Table(table.frames, table.name)
-    registry.write(target, table, force, kind)
-    facts = {"source": str(source), "output": str(target), "format": kind, "frames": len(table.frames)}
+    origin = credits if provenance else None
+    done = converting.convert(
+        source, target, name, fix=fix, size=size, oscillator=oscillator, provenance=origin, force=force
+    )
     if as_json:
-        emit({**facts, "size": loaded.size, "decision": loaded.decision, "remarks": list(loaded.remarks), "fixed": fix})
-        return 0
-    for line in loaded.remarks:
-        say(f"{source}: {line}", quiet)
-    dropped = f", {count(before - len(table.frames), 'frame')} dropped" if len(table.frames) < before else ""
-    say(f"{source}: {count(before, 'frame')} of {loaded.size} samples ({loaded.decision}){dropped}", quiet)
-    print(target)
+        emit(_to_dict(done))
+    else:
+        _tell(done, quiet)
+        print(done.target)
     return 0
+
+
+def _to_dict(done: Converted) -> dict[str, object]:
+    facts = {"source": str(done.source), "output": str(done.target), "format": done.format, "frames": done.frames}
+    return {
+        **facts,
+        "size": done.size,
+        "decision": done.decision,
+        "remarks": list(done.remarks),
+        "fixed": done.fixed,
+    }
+
+
+def _tell(done: Converted, quiet: bool) -> None:
+    for remark in done.remarks:
+        say(f"{done.source}: {remark}", quiet)
+    if done.oscillators:
+        others = " or ".join(map(str, done.oscillators))
+        say(f"{done.source}: other tables of the preset sound, too: --oscillator {others}", quiet)
+    lost = done.frames_before - done.frames
+    dropped = f", {count(lost, 'frame')} dropped" if lost else ""
+    say(f"{done.source}: {count(done.frames_before, 'frame')} of {done.size} samples ({done.decision}){dropped}", quiet)

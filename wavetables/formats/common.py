@@ -33,6 +33,7 @@ class Loaded:
     name, root_pitch, provenance   what the file says of itself
     remarks     what was wrong or had to be guessed
     extensible  a WAV in the form that some readers refuse (format 0xFFFE)
+    oscillators the other oscillators of a Vital preset that sound, none where one was asked for
     """
 
     format: str
@@ -48,6 +49,7 @@ class Loaded:
     provenance: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     extensible: bool = False
+    oscillators: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:

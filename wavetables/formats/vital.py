@@ -105,11 +105,11 @@ def load(path: str | os.PathLike[str], oscillator: int | None = None) -> Loaded:
     a preset. Errors as in `read`, or a preset without that oscillator."""
     data = _json(path)
     remarks: list[str] = []
-    whose = ""
+    whose, others = "", ()
     if "groups" not in data:
-        data, whose = _of_preset(data, path, oscillator)
+        data, whose, others = _of_preset(data, path, oscillator)
     elif oscillator is not None:
-        raise UserError(f"{path}: one table, no preset with oscillators; leave out --oscillator")
+        raise UserError(f"{path}: a single table, no preset with oscillators to choose from")
     version = _version(data.get("version"))
     if version == (0, 0, 0):
         remarks.append("names no version: Vital refuses to load it")
@@ -135,6 +135,7 @@ def load(path: str | os.PathLike[str], oscillator: int | None = None) -> Loaded:
         root_pitch=root,
         provenance=provenance,
         remarks=tuple(dict.fromkeys(remarks)),
+        oscillators=others,
     )
 
 
@@ -150,8 +151,8 @@ def _json(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _of_preset(
     data: Mapping[str, Any], path: str | os.PathLike[str], oscillator: int | None
-) -> tuple[dict[str, Any], str]:
-    """The table of a preset, and whose it is."""
+) -> tuple[dict[str, Any], str, tuple[int, ...]]:
+    """The table of a preset, which oscillator's it is, and the others that sound, where none was asked for."""
     settings = data.get("settings")
     tables = settings.get("wavetables") if isinstance(settings, dict) else None
     if not isinstance(settings, dict) or not isinstance(tables, list) or not tables:
@@ -163,9 +164,8 @@ def _of_preset(
     chosen = tables[number - 1]
     if not isinstance(chosen, dict) or "groups" not in chosen:
         raise UserError(f"{path}: the preset's table of oscillator {number} is damaged; save it again")
-    others = [str(each) for each in heard if each != number] if oscillator is None else []
-    hint = f" (--oscillator {' or '.join(others)} for another)" if others else ""
-    return chosen, f"oscillator {number} of a preset{hint}: "
+    others = tuple(other for other in heard if other != number) if oscillator is None else ()
+    return chosen, f"oscillator {number} of a preset: ", others
 
 
 def _version(text: object) -> Version:

@@ -23,7 +23,7 @@ from wavetables import loudness, pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
 from wavetables.importing import import_sound
-from wavetables.inspection import inspect
+from wavetables.inspection import describe, inspect
 from wavetables.packs import plan, spectra, sweeps
 from wavetables.packs.plan import Item, Pack, Recording, Sweep
 from wavetables.shaping import shape
@@ -98,7 +98,7 @@ def _make(pack: Pack, item: Item, folder: Path, watch: Watch) -> Facts:
         "sources": hashes,
         "tables": paths,
         "files": {path: cache.sha256(folder / path) for path in files},
-        "odd": [*_odd(pack, made, level), *odd, *inspect(folder / files[0]).problems],
+        "odd": [*_odd(pack, made, level), *odd, *map(describe, inspect(folder / files[0]).problems)],
         "spectrum": spectrum,
     }
 
