@@ -214,13 +214,14 @@ def describe(problem: Problem) -> str:
     'equal to the frame before: frames 2, 3'
     """
     value, text, frames = problem.value, problem.text, _frames(problem.frames)
+    size = f"{value:.0f} samples a frame"
     surge = f"Surge looks at {text} and refuses it" if text else "Surge plays it as a one-shot"
     sentences = {
         Kind.SILENT_TABLE: "the whole table is silent",
         Kind.SILENT_FRAMES: f"silent: {frames}",
         Kind.PEAK: f"peaks at {value:+.2f} dBFS: clips in synths that hold 16 bits",
         Kind.CLIPPED: f"clipped flat at full scale: {frames}",
-        Kind.FRAME_SIZE: f"{value:.0f} samples a frame: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says",
+        Kind.FRAME_SIZE: f"{size}: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says",
         Kind.FRAME_COUNT: f"{value:.0f} frames: Serum plays the first {MAX_FRAMES}",
         Kind.NO_CLM: f"no clm chunk: Serum guesses, {surge}",
         Kind.FACTORY: "the factory digit is set: Serum presets will not carry this table",

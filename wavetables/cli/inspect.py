@@ -1,4 +1,4 @@
-"""make-wavetable inspect: what is in a table or a laid out grid, what is wrong with it, and the command that mends it."""
+"""make-wavetable inspect: what is in a table or a laid out grid, what is wrong with it, and what mends it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def report(inspection: Inspection) -> str:
     lines = [
         f"{inspection.path}: {inspection.name}{root}",
         f"  {count(inspection.frames, 'frame')} of {inspection.size} samples ({inspection.decision})",
-        f"  {inspection.encoding}, {channels}, {inspection.rate} Hz, flags {inspection.flags or 'none'}, chunks {chunks}",
+        f"  {inspection.encoding}, {channels}, {inspection.rate} Hz, flags {inspection.flags or 'none'},"
+        f" chunks {chunks}",
         f"  peak {'silent' if peak is None else f'{peak:.2f} dBFS'}, DC {inspection.dc:.2g},"
         f" seam {inspection.seam:.2g} median steps, {PHASE_WORDS[inspection.in_phase]}",
     ]

@@ -33,7 +33,7 @@ CORNERS = ("NW", "NE", "SE", "SW")  # as the pipeline joins them: (0,0), (1,0), 
 
 
 @dataclass(frozen=True)
-class Settings:
+class NSynthSettings:
     """What a settings.json asks for.
 
     matrix       instruments[u][v] with u along x and v along y, square, 2..8 a side; of pads one list per corner is
@@ -69,7 +69,7 @@ def cell(index: int, resolution: int, instruments: int) -> tuple[int, float]:
 
 
 # -------------------------------------------------------------------------------------------------------------- reading
-def read_settings(path: str | os.PathLike[str]) -> Settings:
+def read_settings(path: str | os.PathLike[str]) -> NSynthSettings:
     """The settings.json of magenta-demos (`instruments`) or of Open NSynth Super's pipeline (`pads`) or device
     (`corners`). Raises UserError: missing, neither, values out of range."""
     name = Path(path)
@@ -96,15 +96,15 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     title = data.get("name", f"multigrid_{len(rows)}")
     if not isinstance(title, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", title):
         raise UserError(f"{name}: its name is not made of letters, digits, - and _")
-    return Settings(matrix, False, *_common(data, data.get("final_length", GRID_LENGTH), name), title)
+    return NSynthSettings(matrix, False, *_common(data, data.get("final_length", GRID_LENGTH), name), title)
 
 
-def _pads(data: dict[str, Any], lists: Sequence[Any], length: object, path: Path) -> Settings:
+def _pads(data: dict[str, Any], lists: Sequence[Any], length: object, path: Path) -> NSynthSettings:
     if len(lists) != 4 or any(not isinstance(each, list) or not 1 <= len(each) <= 32 for each in lists):
         raise UserError(f"{path}: four corners with 1..32 instruments each are needed")
     choices = tuple(tuple(_name(each, path) for each in names) for names in lists)
     (a, *_), (b, *_), (c, *_), (d, *_) = choices
-    return Settings(((a, c), (b, d)), True, *_common(data, length, path), "pads", choices)
+    return NSynthSettings(((a, c), (b, d)), True, *_common(data, length, path), "pads", choices)
 
 
 def _name(value: object, path: Path) -> str:

@@ -105,7 +105,8 @@ def load(path: str | os.PathLike[str], oscillator: int | None = None) -> Loaded:
     a preset. Errors as in `read`, or a preset without that oscillator."""
     data = _json(path)
     remarks: list[str] = []
-    whose, others = "", ()
+    whose = ""
+    others: tuple[int, ...] = ()
     if "groups" not in data:
         data, whose, others = _of_preset(data, path, oscillator)
     elif oscillator is not None:

@@ -20,6 +20,7 @@ from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import note_name, parse_pitch
 from wavetables.formats import nsynth_grid, sfz
 from wavetables.formats.common import SIZES, read_bytes
+from wavetables.formats.nsynth_grid import NSynthSettings
 from wavetables.mending import FLAT
 
 TITLES = {"m4l": "Max for Live grid", "nsynth-super": "Open NSynth Super pads", "sfz": "SFZ instrument of notes"}
@@ -137,7 +138,7 @@ def pad_levels(path: Path, count: int, length: int) -> tuple[list[int], list[boo
     return peaks, flat
 
 
-def _of_levels(pad: str, levels: Sequence[int], flat: Sequence[bool], settings: nsynth_grid.Settings) -> Iterator[str]:
+def _of_levels(pad: str, levels: Sequence[int], flat: Sequence[bool], settings: NSynthSettings) -> Iterator[str]:
     def notes(rows: Sequence[int]) -> str:
         places = [divmod(row, len(settings.pitches)) for row in rows[:SHOWN]]
         side = settings.side
