@@ -10,9 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nsynth_core.notes import pitch_in_name
-from wavetables.cli.common import check_unused, version
-
 if TYPE_CHECKING:
     from nsynth_core.blending.engine import Engine
     from nsynth_core.blending.instrument import Instrument
@@ -49,12 +46,17 @@ def licence(sounds: Sequence[str | Path]) -> dict[str, str]:
     return {"licence": ", ".join(sorted({known[str(sound)] for sound in sounds}))}
 
 
-def credits(
-    author: str | None, licence_: str | None, provenance: bool = True, sounds: Sequence[str | Path] = ()
-) -> dict[str, str]:
-    """What a table says of its author and its licence: the user's words, else what is known of the built-in
-    `sounds`, whose licences stay named beside a new one. Raises UsageError: words that would not be written."""
-    check_unused({} if provenance else {"--author": author, "--licence": licence_}, "--no-provenance leaves it out")
+def version() -> str:
+    """The version of the installed program."""
+    try:
+        return metadata.version("make-wavetable")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def credits(author: str | None, licence_: str | None, sounds: Sequence[str | Path] = ()) -> dict[str, str]:
+    """What a table's file says of its author and licence. The licences of the built-in `sounds` stay named beside the
+    user's own."""
     known = licence(sounds) if sounds else {}
     if licence_ and known:
         known = {"licence of the sounds": known["licence"]}
@@ -79,6 +81,7 @@ def sha256(path: Path) -> str:
 def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:
     """A corner of a grid: what it is, what was found out about it, and the bytes it came from."""
     import presets
+    from nsynth_core.notes import pitch_in_name
     from presets import bank
 
     facts: dict[str, object] = {"sound": str(spec)}

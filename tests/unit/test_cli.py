@@ -17,7 +17,8 @@ import soundfile
 
 from nsynth_core.errors import UsageError
 from wavetables.cli import main
-from wavetables.cli.common import check_folder, progress, run_batch
+from wavetables.cli.checks import check_folder
+from wavetables.cli.console import progress, run_batch
 from wavetables.cli.mix import points
 
 HEAVY = ("tensorflow", "keras", "matplotlib", "ai_edge_litert")
@@ -505,10 +506,38 @@ def test_check_folder(tmp_path: Path) -> None:
 
 def test_the_pace_is_that_of_the_work_itself(monkeypatch):
     """What is compiled first, or was done by an interrupted run, is no part of it."""
-    from wavetables.cli import common
+    from wavetables.cli import console
 
     now = iter([0.0, 60.0, 61.0, 64.0])
-    monkeypatch.setattr(common.time, "monotonic", lambda: next(now))
-    pace = common._Pace()
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(now))
+    pace = console.Pace()
     pace.of(5000)
     assert [pace.of(5100), pace.of(5400)] == [100.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("make-wavetable bl", {"blend"}),
+        ("make-wavetable c", {"convert", "cache", "corpus"}),
+        ("make-wavetable blend --de", {"--detail"}),
+        ("make-wavetable grid grid5 --la", {"--layout"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(typed: str, offered: set[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" ")), "_MAKE_WAVETABLE_COMPLETE": "complete_bash"}
+    done = process(env={**os.environ, **words})
+    assert set(done.stdout.split()) == offered, done.stderr
+
+
+def test_the_completion_scripts_can_be_shown_and_installed(tmp_path: Path) -> None:
+    for option in ("--show-completion", "--install-completion"):
+        assert option in process("--help").stdout
+    environment = {**os.environ, "HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = process("--show-completion", "bash", env=environment)
+    assert shown.returncode == 0
+    assert "complete -o default -F _make_wavetable_completion make-wavetable" in shown.stdout
+    installed = process("--install-completion", "bash", env=environment)
+    assert installed.returncode == 0
+    written = "\n".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "_MAKE_WAVETABLE_COMPLETE=complete_bash" in written

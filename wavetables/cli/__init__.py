@@ -14,14 +14,16 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.common import version as program_version
+from wavetables.cli.console import DONE, FAILED, INTERRUPTED, USAGE
+from wavetables.cli.words import sentence
+from wavetables.provenance import version as program_version
 
-DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK = "MAKE_WAVETABLE_TRACEBACK"
+COMPLETION = "_MAKE_WAVETABLE_COMPLETE"  # set by the shell scripts of --show-completion
 # how BLAS divides a product among threads decides the last bits of its sums: one thread a product, several products
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
-COMMANDS = {  # in the order of --help: the module of each, and what it is called there
+COMMANDS = {  # in the order of --help: the module of each, and the function there
     "import": ("import_", "import_"),
     "blend": ("blend", "blend"),
     "grid": ("grid", "grid"),
@@ -39,20 +41,29 @@ COMMANDS = {  # in the order of --help: the module of each, and what it is calle
 }
 
 
+def _named(given: Sequence[str]) -> list[str]:
+    """The commands that the program must know: the one that the arguments name, else all. While a shell completes a
+    line, the line comes in the environment instead of the arguments."""
+    words = list(given)
+    if COMPLETION in os.environ:  # the last word is still being typed, and may yet become another command
+        words = os.environ.get("_TYPER_COMPLETE_ARGS", os.environ.get("COMP_WORDS", "")).split(" ")[1:-1]
+    return words[:1] if words and words[0] in COMMANDS else list(COMMANDS)
+
+
 def _app(given: Sequence[str]) -> typer.Typer:
-    """The program for these arguments: with the one command they name, else with all of them."""
+    """The program for these arguments. A module may hold EXAMPLES, which --help shows below the options."""
     app = typer.Typer(
         name="make-wavetable",
         help="The instrument between two sounds: blended notes and wavetables for your synth.",
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for name in given[:1] if given[0] in COMMANDS else COMMANDS:
-        module, function = COMMANDS[name]
-        app.command(name)(getattr(import_module(f"wavetables.cli.{module}"), function))
+    for name in _named(given):
+        module_name, function = COMMANDS[name]
+        module = import_module(f"wavetables.cli.{module_name}")
+        app.command(name, epilog=getattr(module, "EXAMPLES", None))(getattr(module, function))
     return app
 
 
@@ -96,7 +107,7 @@ def _run(given: list[str]) -> int:
         _drop_output()
         return FAILED
     except UserError as error:
-        return _say(f"error: {error}", USAGE if isinstance(error, UsageError) else FAILED)
+        return _say(f"error: {sentence(error)}", USAGE if isinstance(error, UsageError) else FAILED)
     except MemoryError:
         return _say("error: not enough memory; make fewer or shorter notes at once", FAILED)
     except OSError as error:

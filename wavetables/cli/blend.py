@@ -9,9 +9,18 @@ import typer
 
 from nsynth_core.errors import UsageError
 from wavetables.cli import mix, nsynth
-from wavetables.cli.common import (
+from wavetables.cli.checks import (
+    check_choice,
+    check_credits,
+    check_no_source,
+    check_note_suffix,
+    check_number,
+    check_unused,
+    pitch_of,
+)
+from wavetables.cli.console import emit, say, watch
+from wavetables.cli.options import (
     MAX_SECONDS,
-    STEREO,
     WEIGHTS,
     Author,
     Averages,
@@ -34,20 +43,12 @@ from wavetables.cli.common import (
     Stereo,
     Weights,
     Width,
-    check_choice,
-    check_no_source,
-    check_note_suffix,
-    check_number,
-    check_unused,
-    count,
-    emit,
-    load_instrument,
-    pitch_of,
-    say,
-    sound_name,
-    version,
-    watch,
 )
+from wavetables.cli.sounds import load_instrument
+from wavetables.cli.words import count
+from wavetables.instruments import sound_name
+from wavetables.provenance import version
+from wavetables.stereo import PAIRS, shape_tables
 
 SQUARES = (2, *(n * n for n in range(2, 9)))  # how many sounds
 TABLE_SUFFIXES = (".wav", ".vitaltable", ".wt", ".sfz")
@@ -123,8 +124,9 @@ def blend(
     if len(sounds) not in SQUARES and not (len(sounds) == 1 and engine == nsynth.NAME):
         raise UsageError(f"blend takes two sounds, or a square of them (4, 9, 16 ... 64), not {len(sounds)}")
     rule = check_choice(weights or "bilinear", WEIGHTS, "rule of weights")
-    pair = STEREO[check_choice(stereo or "mono", tuple(STEREO), "kind of stereo")]
+    pair = PAIRS[check_choice(stereo or "mono", tuple(PAIRS), "kind of stereo")]
     midi = pitch_of(pitch)
+    check_credits(author, licence, provenance)
     if duration is not None:
         check_number(duration, 0.1, MAX_SECONDS, "--duration")
     check_unused({"--mix": position} if len(sounds) == 1 else {}, "there is one sound")
@@ -172,7 +174,6 @@ def blend(
     from nsynth_core.notes import note_name
     from wavetables import provenance as recipe
     from wavetables.formats import registry
-    from wavetables.shaping import mid_side, shape, shape_pair
     from wavetables.table import Table
 
     for each in targets:
@@ -189,7 +190,7 @@ def blend(
     path = np.stack([blending.corner_weights(x, y, len(sounds), rule) for x, y in points])
     asked = Row(instruments, midi, path[None] if morph else path, path)
     told = {
-        **recipe.credits(author, licence, provenance, sounds),
+        **recipe.credits(author, licence, sounds),
         "sounds": " ".join(map(sound_name, sounds)),
         "mix": "alone" if len(sounds) == 1 else position or ("0.5" if len(points) == 1 else "0:1"),
         "pitch": f"{note_name(root)}, the first recording's" if midi is None and recording else note_name(root),
@@ -209,7 +210,7 @@ def blend(
         (made,) = runner.blend([asked], moment=duration, watch=watch(quiet))
         cycles = table_frames(made.walk(), root, len(pair) == 2, len(path))
         origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
-        shaped = [shape(cycles)] if len(pair) == 1 else shape_pair(mid_side(cycles) if stereo == "ms" else cycles)
+        shaped = shape_tables(cycles, stereo or "mono")
         for each, channel in zip(targets, shaped, strict=True):
             registry.write(each, Table(channel, each.stem, root, origin if provenance else {}), force)
         facts |= {"frames": len(points), "root_pitch": root}

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from wavetables.cli.common import Json, check_choice, count, emit
+from wavetables.cli.checks import check_choice
+from wavetables.cli.console import emit
+from wavetables.cli.options import Json
+from wavetables.cli.words import count
 
 
 def cache(

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavetables.cli.common import Author, Force, Json, Licence, Provenance, Quiet, count, emit, say
+from wavetables.cli.checks import check_credits
+from wavetables.cli.console import emit, say
+from wavetables.cli.options import Author, Force, Json, Licence, Provenance, Quiet
+from wavetables.cli.words import count
 
 if TYPE_CHECKING:
     from wavetables.converting import Converted
@@ -63,7 +66,8 @@ def convert(
     from wavetables import converting
     from wavetables import provenance as recipe
 
-    credits = recipe.credits(author, licence, provenance)
+    check_credits(author, licence, provenance)
+    credits = recipe.credits(author, licence)
     origin = credits if provenance else None
     done = converting.convert(
         source, target, name, fix=fix, size=size, oscillator=oscillator, provenance=origin, force=force

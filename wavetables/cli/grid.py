@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,15 +14,16 @@ import typer
 
 from nsynth_core.errors import UsageError
 from wavetables.cli import nsynth
-from wavetables.cli.common import (
-    DETAIL_HELP,
+from wavetables.cli.checks import check_choice, check_credits, check_folder, check_number, check_unused, pitch_of
+from wavetables.cli.console import emit, progress, say, watch
+from wavetables.cli.options import (
     MAX_SECONDS,
-    STEREO,
     WEIGHTS,
     Author,
     Averages,
     Brightness,
     Checkpoint,
+    Detail,
     DrawSeed,
     EngineName,
     Enhance,
@@ -36,20 +38,13 @@ from wavetables.cli.common import (
     Stereo,
     Weights,
     Width,
-    check_choice,
-    check_folder,
-    check_number,
-    check_unused,
-    emit,
-    load_instrument,
-    pitch_of,
-    progress,
-    say,
-    sound_name,
-    version,
 )
+from wavetables.cli.sounds import load_instrument
 from wavetables.grids import layouts
 from wavetables.grids import writer as grid_files
+from wavetables.instruments import sound_name
+from wavetables.provenance import version
+from wavetables.stereo import PAIRS
 
 if TYPE_CHECKING:
     from nsynth_core.sound.knobs import Knobs
@@ -82,7 +77,7 @@ def grid(
     seed: DrawSeed = None,
     precision: Precision = None,
     weights: Weights = None,
-    detail: Annotated[float | None, typer.Option(metavar="0..1", help=DETAIL_HELP)] = None,
+    detail: Detail = None,
     brightness: Brightness = None,
     noise: Noise = None,
     width: Width = None,
@@ -110,10 +105,11 @@ def grid(
         raise UsageError("--no-notes and --no-tables together leave nothing to write")
     check_unused({} if tables else {"--stereo": stereo}, "it is for tables, and none are written")
     check_unused({} if notes else {"--noise": noise, "--envelope": envelope}, "it is for notes, and none are written")
+    check_credits(author, licence, provenance)
     if weights is not None:
         check_choice(weights, WEIGHTS, "rule of weights")
     if stereo is not None:
-        check_choice(stereo, tuple(STEREO), "kind of stereo")
+        check_choice(stereo, tuple(PAIRS), "kind of stereo")
     given = {"detail": detail, "brightness": brightness, "noise": noise, "width": width, "envelope": envelope}
     options = {f"--{knob}": value for knob, value in given.items()}
     drawing = nsynth.options(engine, checkpoint, averages, enhance, seed, precision, options)
@@ -125,7 +121,7 @@ def grid(
         plan, knobs = _plan(what, pitches, duration, changes, engine)
         from wavetables import provenance as recipe
 
-        told = recipe.credits(author, licence, provenance, [*chain(*plan.matrix, *plan.choices)])
+        told = recipe.credits(author, licence, [*chain(*plan.matrix, *plan.choices)])
         told |= {"program": f"make-wavetable {version()}", "command": recipe.command(context.obj)}
         _laid_out(told, plan, layout, output, engine, drawing, knobs, provenance, force, quiet, as_json)
         return
@@ -144,7 +140,7 @@ def grid(
     instruments = [load_instrument(corner, runner, quiet=quiet) for corner in preset.corners]
     name, total = (
         _name(what),
-        (preset.notes if notes else 0) + (preset.tables * len(STEREO[preset.stereo]) if tables else 0),
+        (preset.notes if notes else 0) + (preset.tables * len(PAIRS[preset.stereo]) if tables else 0),
     )
     told = {
         "program": f"make-wavetable {version()}",
@@ -153,13 +149,13 @@ def grid(
         "sounds": " ".join(sound_name(str(corner)) for corner in preset.corners),
         "engine": recipe.engine_name(runner),
         **runner.facts,
-        **recipe.credits(author, licence, provenance, preset.corners),
+        **recipe.credits(author, licence, preset.corners),
     }
     written: list[dict[str, object]] = []
     pair, moment = tables and preset.stereo, None if notes else duration
     with progress(name, quiet) as update:
         for fact in grid_files.render(
-            spec, instruments, runner, folder, told, notes, pair, provenance, force, moment, quiet
+            spec, instruments, runner, folder, told, notes, pair, provenance, force, moment, watch(quiet)
         ):
             written.append(fact)
             update(len(written), total, "")
@@ -241,10 +237,11 @@ def _laid_out(
     check_choice(engine, ENGINES, "engine")
     runner = load_engine(engine, knobs, drawing)
     told = {**told, **runner.facts}
+    load = partial(load_instrument, engine=runner, quiet=quiet)
     written: list[dict[str, object]] = []
     with progress(plan.name, quiet) as update:
         named = {**told, "engine": recipe.engine_name(runner)} if provenance else {}
-        for path in layouts.write(plan, layout, folder, runner, quiet, named):
+        for path in layouts.write(plan, layout, folder, runner, load, watch(quiet), named):
             written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
             update(min(len(written), total), total, "")
     manifest = {

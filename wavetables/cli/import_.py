@@ -10,23 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsynth_core.errors import UsageError
-from wavetables.cli.common import (
-    Author,
-    Force,
-    Frames,
-    Json,
-    Licence,
-    Pitch,
-    Provenance,
-    Quiet,
-    check_choice,
-    count,
-    emit,
-    length_remark,
-    pitch_of,
-    progress,
-    say,
-)
+from wavetables.cli.checks import check_choice, check_credits, pitch_of
+from wavetables.cli.console import emit, progress, say
+from wavetables.cli.options import Author, Force, Frames, Json, Licence, Pitch, Provenance, Quiet
+from wavetables.cli.words import count, length_remark
 
 if TYPE_CHECKING:
     from wavetables.importing import Batch, ImportedFile
@@ -154,7 +141,8 @@ def import_(
     options = {**_pitch_options(pitch, octave, span, unpitched), "average": _average(average)}
     options |= {"frames": frames, "spacing": spacing, "start": start, "end": end, "phase": phase}
     settings = importing.Settings(**options, level=level, stereo=stereo, split=split)
-    credits = recipe.credits(author, licence, provenance)
+    check_credits(author, licence, provenance)
+    credits = recipe.credits(author, licence)
     origin: dict[str, Any] = {"provenance": credits if provenance else None, "command": _Command(context.obj, sources)}
     manner: dict[str, Any] = {"formats": _formats(formats), "join": joined, "pictures": plot, "force": force}
     return _run(importing.import_files(sources, output, settings, **manner, **origin), explain, quiet, as_json)

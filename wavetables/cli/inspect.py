@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavetables.cli.common import Json, count, emit, run_batch
+from wavetables.cli.console import emit, run_batch
+from wavetables.cli.options import Json
+from wavetables.cli.words import count
 
 if TYPE_CHECKING:
     from wavetables.inspection import Inspection, Mend

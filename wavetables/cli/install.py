@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError
-from wavetables.cli.common import Force, Json, Quiet, check_choice, count, emit, say
+from wavetables.cli.checks import check_choice
+from wavetables.cli.console import emit, say
+from wavetables.cli.options import Force, Json, Quiet
+from wavetables.cli.words import count
 
 
 def install(

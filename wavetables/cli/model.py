@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.common import Force, Quiet, Seed, Soundfonts, check_folder, progress, say, version
+from wavetables.cli.checks import check_folder
+from wavetables.cli.console import progress, say
+from wavetables.cli.options import Force, Quiet, Seed, Soundfonts
+from wavetables.provenance import version
 
 if TYPE_CHECKING:
     from nsynth_core.training.corpus import Corpus

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from nsynth_core.errors import UsageError
-from wavetables.cli.common import Averages, Checkpoint, Json, emit
+from wavetables.cli.console import emit
+from wavetables.cli.options import Averages, Checkpoint, Json
 
 WORDS = {
     "crossfade": "mean of the amplitudes; no weights",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsynth_core.errors import UsageError
-from wavetables.cli.common import check_choice, check_unused
+from wavetables.cli.checks import check_choice, check_unused
 
 if TYPE_CHECKING:
     from nsynth_core.wavenet.options import NSynthOptions

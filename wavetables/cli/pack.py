@@ -13,22 +13,10 @@ import typer
 
 from nsynth_core.errors import UsageError, UserError
 from wavetables.cli import nsynth
-from wavetables.cli.common import (
-    Averages,
-    Checkpoint,
-    DrawSeed,
-    Enhance,
-    Force,
-    Frames,
-    Precision,
-    Quiet,
-    check_choice,
-    check_number,
-    count,
-    progress,
-    say,
-    watch,
-)
+from wavetables.cli.checks import check_choice, check_number
+from wavetables.cli.console import progress, say, watch
+from wavetables.cli.options import Averages, Checkpoint, DrawSeed, Enhance, Force, Frames, Precision, Quiet
+from wavetables.cli.words import count
 
 if TYPE_CHECKING:
     from wavetables.packs.journal import Facts

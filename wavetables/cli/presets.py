@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavetables.cli.common import Json, emit
+from wavetables.cli.console import emit
+from wavetables.cli.options import Json
 
 if TYPE_CHECKING:
     from presets.schema import Preset

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from wavetables.cli.common import Json, Quiet, Soundfonts, emit, say
+from wavetables.cli.console import emit, say
+from wavetables.cli.options import Json, Quiet, Soundfonts
 
 SCORES = {  # of a blend: what it is called, and whether more of it is better
     "monotone": ("monotone descriptors, 0..1", True),

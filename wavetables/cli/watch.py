@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.common import Force, Frames, Pitch, Quiet, check_choice, count, pitch_of, say
+from wavetables.cli.checks import check_choice, pitch_of
+from wavetables.cli.console import say
+from wavetables.cli.options import Force, Frames, Pitch, Quiet
+from wavetables.cli.words import count
 
 
 def watch(

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.parallel import in_threads
-from wavetables.cli.common import load_instrument, watch
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
-    from nsynth_core.blending.engine import Blend, Engine, Row
+    from nsynth_core.blending.engine import Blend, Engine, Row, Watch
     from nsynth_core.blending.instrument import Instrument
     from presets.schema import Preset
 
@@ -85,16 +84,22 @@ def check(plan: Plan, layout: str) -> int:
 
 
 def write(
-    plan: Plan, layout: str, folder: Path, engine: Engine, quiet: bool, provenance: Mapping[str, str]
+    plan: Plan,
+    layout: str,
+    folder: Path,
+    engine: Engine,
+    load: Callable[[str | Path], Instrument],
+    watch: Watch,
+    provenance: Mapping[str, str],
 ) -> Iterator[Path]:
     """Render the plan and write it in the layout; yields every sound file as it is there. Files that can say where they
     come from (SFZ) say `provenance`."""
     writers: dict[str, Callable[..., Iterator[Path]]]
     writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": partial(_sfz, provenance=provenance)}
     specs = dict.fromkeys(itertools.chain(*plan.matrix, *plan.choices))
-    known = {spec: load_instrument(spec, engine, quiet=quiet) for spec in specs}
+    known = {spec: load(spec) for spec in specs}
     # the others than SFZ are NSynth's own, and mono
-    play = partial(engine.blend, mono=layout != "sfz", watch=watch(quiet))
+    play = partial(engine.blend, mono=layout != "sfz", watch=watch)
     yield from writers[layout](plan, folder, partial(_notes, plan, known, play))
 
 
@@ -152,8 +157,8 @@ def _m4l(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
 
 
 def _pads(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
-    from wavetables.cli.common import sound_name
     from wavetables.formats import nsynth_grid as form
+    from wavetables.instruments import sound_name
 
     length, side = min(plan.length, form.PAD_LENGTH), plan.resolution
     names = {spec: form.plain(sound_name(str(spec))) for spec in itertools.chain(*plan.choices)}

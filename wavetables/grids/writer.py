@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nsynth_core.parallel import in_threads
-from wavetables.cli.common import STEREO, watch
+from wavetables.stereo import PAIRS, shape_tables
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
-    from nsynth_core.blending.engine import Blend, Engine
+    from nsynth_core.blending.engine import Blend, Engine, Watch
     from nsynth_core.blending.grid import GridSpec
     from nsynth_core.blending.instrument import Instrument
 
@@ -30,7 +30,7 @@ def render(
     provenance: bool,
     force: bool,
     moment: float | None,
-    quiet: bool,
+    watch: Watch,
 ) -> Iterator[dict[str, object]]:
     """Render and write every file, a few at a time, and say what it is. `tables`: their kind of stereo; `moment`: the
     seconds of a note that only a frame is cut from."""
@@ -41,7 +41,7 @@ def render(
         spec.seconds,
         spec.rate if notes else None,
         moment=moment,
-        watch=watch(quiet),
+        watch=watch,
     )
 
     def jobs() -> Iterator[Callable[[], list[dict[str, object]]]]:
@@ -85,16 +85,14 @@ class _Files:
         from wavetables.formats import serum
         from wavetables.importing.slicing import table_frames
         from wavetables.provenance import sha256
-        from wavetables.shaping import mid_side, shape, shape_pair
         from wavetables.table import Table
 
-        pair = len(STEREO[self.stereo]) == 2
+        pair = len(PAIRS[self.stereo]) == 2
         cycles = table_frames(blend.walk(), pitch, pair, self.spec.frames)
-        shaped = shape_pair(mid_side(cycles) if self.stereo == "ms" else cycles) if pair else [shape(cycles)]
         row = f"row{round(y * (self.spec.side(self.sounds) - 1))}"
         where = {"mix": "0:1" if self.sounds == 2 else f"0:1,{y:g}", "pitch": note_name(pitch)}
         facts: list[dict[str, object]] = []
-        for mark, channel in zip(STEREO[self.stereo], shaped, strict=True):
+        for mark, channel in zip(PAIRS[self.stereo], shape_tables(cycles, self.stereo), strict=True):
             path = Path("tables", f"{self.told['preset']}-{row}{mark}_{pitch:g}.wav")
             made = Table(channel, path.stem, pitch, {**self.told, **where} if self.provenance else {})
             serum.write(self.folder / path, made, self.force)

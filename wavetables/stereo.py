@@ -1,0 +1,24 @@
+"""Tables of stereo sounds: one of the mean, or a pair in phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nsynth_core.audio import Floats
+
+PAIRS = {"mono": ("",), "lr": ("-L", "-R"), "ms": ("-M", "-S")}  # what the file names of each kind end in
+
+
+def shape_tables(cycles: Floats, kind: str) -> list[Floats]:
+    """The frames of each table, ready to play.
+
+    cycles: of "mono" (n, 2048), else those of left and right (2, n, 2048)
+    kind: "mono", "lr" (left, right) or "ms" (mid, side)
+    Returns one array (n, 2048) float32 for each of PAIRS[kind].
+    """
+    from wavetables.shaping import mid_side, shape, shape_pair
+
+    if kind == "mono":
+        return [shape(cycles)]
+    return list(shape_pair(mid_side(cycles) if kind == "ms" else cycles))
