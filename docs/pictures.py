@@ -1,4 +1,8 @@
-"""Makes the pictures of the README: python docs/pictures.py (needs the extra `plot` and, for the voice, alsa-utils)."""
+"""Draw the pictures of the documents: `python docs/pictures.py` writes voice-and-pad.png and gallery.png beside itself.
+
+It needs the extra `plot` and, for the voice, Debian's alsa-utils. Each panel is a rainbowgram: brightness is level,
+colour is instantaneous frequency.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ Panel = tuple[str, Sound]
 
 
 def instruments(names: tuple[str | Path, ...], engine: str) -> list[Instrument]:
+    """The recordings (a Path each) and built-in instruments called `names`, coded for `engine`."""
     loaded = load_coder(engine)
     return [
         blend.load_instrument(name, loaded) if isinstance(name, Path) else load_instrument(name, loaded)
@@ -38,12 +43,14 @@ def between(
     pitch: float | None = None,
     seconds: float | None = None,
 ) -> Sound:
+    """The blend of two sounds at `mix` 0..1, by `engine`. `pitch` is MIDI: None follows the recording. `seconds`: None
+    is the recording's own length."""
     pair = instruments(names, engine)
     return blend.blend_note(load_coder(engine), pair, [1 - mix, mix], pitch=pitch, seconds=seconds)
 
 
 def row(first: str | Path, second: str, pitch: float | None, seconds: float | None) -> list[Panel]:
-    """A, B, their crossfade and their blend."""
+    """The four panels of one row, each a title and a sound: both sounds, their crossfade and their blend."""
     names = (first, second)
     spoken = isinstance(first, Path)
     own = audio.read(first) if isinstance(first, Path) else between(names, 0.0, "harmonic", pitch, seconds)
@@ -56,11 +63,13 @@ def row(first: str | Path, second: str, pitch: float | None, seconds: float | No
 
 
 def save(name: str, panels: list[Panel], columns: int) -> None:
+    """Write `panels`, in so many `columns`, as the PNG file `name` beside this script."""
     data = pictures.png(pictures.rainbowgrams(panels, columns), dpi=85)
     Path(__file__).with_name(name).write_bytes(data)
 
 
 def main() -> None:
+    """Draw both pictures."""
     names = (VOICE, "saw-pad")
     titles = {0.0: "mix 0: the voice", 1.0: "mix 1: the pad on the voice's pitch"}
     walk = [(titles.get(mix, f"mix {mix}"), between(names, mix)) for mix in WALK]
