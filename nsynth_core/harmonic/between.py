@@ -34,6 +34,7 @@ from nsynth_core.harmonic.inputs import (
     envelope,
     envelope_hz,
 )
+from nsynth_core.harmonic.scales import INPUT_DB, level_input, pitch_input
 from nsynth_core.sound.features import TOP_ERB, TOP_HZ, erb_to_hz, hz_to_erb
 
 COMPRESSED_DB = 32.0  # the mean of amplitudes is at 20, that of dB at infinity
@@ -63,7 +64,7 @@ def spectrum_inputs(partials: Floats, f0: Floats) -> Floats:
     clipped = np.maximum(partials, FLOOR)
     first = clipped[:, :FIRST_PARTIALS]
     first = np.pad(first, ((0, 0), (0, FIRST_PARTIALS - first.shape[1])), constant_values=FLOOR)
-    return np.asarray(np.concatenate([envelope(clipped, f0), first], axis=1) / 40 + 1, dtype=np.float32)
+    return np.asarray(level_input(np.concatenate([envelope(clipped, f0), first], axis=1)), dtype=np.float32)
 
 
 def travelled(match: Floats, mix: Floats) -> Floats:
@@ -81,7 +82,7 @@ def apart(first: Floats, second: Floats) -> Floats:
 
     Between two sounds alike the network has nothing to say.
     """
-    db = 40 * np.stack([first, second])[..., :ENVELOPE_POINTS]
+    db = INPUT_DB * np.stack([first, second])[..., :ENVELOPE_POINTS]
     db = np.maximum(db, db.max((0, 2), keepdims=True) - RANGE_DB)
     return np.asarray(np.minimum(np.sqrt(((db[0] - db[1]) ** 2).mean(1)) / ALIKE_DB, 1), dtype=np.float32)
 
@@ -89,7 +90,7 @@ def apart(first: Floats, second: Floats) -> Floats:
 def correction_inputs(first: Floats, second: Floats, away: Floats, mix: Floats, f0: Floats) -> Floats:
     """(N, CORRECTION_INPUTS) of two spectrum_inputs, how far the first has travelled (N, ENVELOPE_POINTS), the mix of
     the two (N,), 0..1, and their f0 (N,)."""
-    octave = np.log2(f0 / 261.6)[:, None] / 3
+    octave = pitch_input(f0)[:, None]
     return np.concatenate([first, second, away / REACH_ERB, mix[:, None], octave, octave**2], axis=1).astype(np.float32)
 
 

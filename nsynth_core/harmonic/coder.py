@@ -20,6 +20,7 @@ from nsynth_core.blending.embedding import Embedding, Part, at_pitch, timing
 from nsynth_core.harmonic import between
 from nsynth_core.harmonic.inputs import F0_STEPS, RANK, conditions, encoder_inputs, trunk_inputs
 from nsynth_core.harmonic.runtime import Network, load
+from nsynth_core.harmonic.scales import balance_of_output, level_of_output
 from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features, balance_of, pan_angle
 
 # A residual belongs to its pitch: one or two octaves away the network alone errs by 7.6 dB on held-out instruments,
@@ -104,7 +105,7 @@ class HarmonicCoder:
         partials += out[:, RANK : RANK + 1]
         noise, balance, correlation = np.split(out[:, RANK + 1 :], 3, axis=1)
         assert noise.shape[1] == NOISE_BANDS
-        return _decibels(partials), _decibels(noise), pan_angle(balance * 30), correlation.copy()
+        return _decibels(partials), _decibels(noise), pan_angle(balance_of_output(balance)), correlation.copy()
 
     def _read_trunk(self, step: int, count: int) -> Floats:
         number: NDArray[np.int64] = np.arange(1, count + 1)
@@ -113,4 +114,4 @@ class HarmonicCoder:
 
 def _decibels(out: Floats) -> Floats:
     """The network's levels under the frame's: nothing is louder than the whole, whatever the code."""
-    return np.asarray(np.minimum(out * 20 - 40, LOUDEST_DB), dtype=np.float32)
+    return np.asarray(np.minimum(level_of_output(out), LOUDEST_DB), dtype=np.float32)

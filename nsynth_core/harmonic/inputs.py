@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
+from nsynth_core.harmonic.scales import balance_input, below_peak_input, level_input, pitch_input
 from nsynth_core.sound.features import NOISE_BANDS, TOP_ERB, Features, erb_to_hz, hz_to_erb
 
 ENVELOPE_POINTS = 64
@@ -60,8 +61,8 @@ def frame_inputs(env: Floats, partials: Floats, noise: Floats, balance: Floats, 
     missing = FIRST_PARTIALS - first.shape[-1]
     if missing > 0:
         first = np.concatenate([first, np.full((*first.shape[:-1], missing), FLOOR, dtype=np.float32)], axis=-1)
-    db = np.concatenate([env, first, noise], axis=-1) / 40 + 1
-    return np.asarray(np.concatenate([db, balance / 30, correlation], axis=-1), dtype=np.float32)
+    levels = level_input(np.concatenate([env, first, noise], axis=-1))
+    return np.asarray(np.concatenate([levels, balance_input(balance), correlation], axis=-1), dtype=np.float32)
 
 
 def encoder_inputs(features: Features) -> Floats:
@@ -94,10 +95,9 @@ def _nearest_tonal(partials: Floats) -> NDArray[np.int64]:
 def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:
     """(..., CONDITIONS) of arrays alike in shape: pitch and its square, level under the note's loudest frame in dB,
     and the seconds since the onset on a short and a long scale."""
-    octave = np.log2(f0 / 261.6) / 3
+    octave = pitch_input(f0)
     since = np.maximum(since_onset, 0)
-    level = np.maximum(below_peak, -60) / 60
-    parts = [octave, octave**2, level, np.exp(-since / 0.08), np.exp(-since / 0.8)]
+    parts = [octave, octave**2, below_peak_input(below_peak), np.exp(-since / 0.08), np.exp(-since / 0.8)]
     return np.stack(parts, axis=-1).astype(np.float32)
 
 

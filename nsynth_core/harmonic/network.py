@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from nsynth_core.harmonic.between import CORRECTION_INPUTS, CORRECTIONS, HALFWAY, MATCH_INPUTS
 from nsynth_core.harmonic.inputs import CONDITIONS, CONTEXT, ENVELOPE_POINTS, INPUTS, RANK, TRUNK_INPUTS
+from nsynth_core.lazy import keras
 from nsynth_core.sound.features import NOISE_BANDS
 
 DIMS = 32

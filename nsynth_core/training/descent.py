@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
-import tensorflow as tf
-
 from nsynth_core.audio import Floats
+from nsynth_core.lazy import keras, tf
 
 AVERAGE = 0.999
 

@@ -7,11 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import keras
-import tensorflow as tf
-
 from nsynth_core.files import atomic
 from nsynth_core.harmonic.runtime import GRAPHS
+from nsynth_core.lazy import keras, tf
 
 
 def export(graphs: Mapping[str, keras.Model], folder: Path, card: dict[str, object]) -> None:

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
@@ -32,6 +30,8 @@ from nsynth_core.harmonic.between import (
     apart,
 )
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
+from nsynth_core.harmonic.scales import MIDDLE_C_HZ, PITCH_OCTAVES
+from nsynth_core.lazy import keras, tf
 from nsynth_core.metrics import RANGE_DB, TOP_SHARE
 from nsynth_core.sound.features import TOP_ERB, TOP_HZ
 from nsynth_core.training.descent import Descent
@@ -89,7 +89,7 @@ class Graphs(NamedTuple):
 def blends(graphs: Graphs, at: Spectra, asked: Asked) -> tuple[list[tf.Tensor], tf.Tensor]:
     """The blends (N, PARTIALS) at each of the mixes, as of `nsynth_core.harmonic.between.blend`; and the mean square of
     the corrections."""
-    octave = tf.math.log(at.f0 / 261.6) / np.log(2) / 3
+    octave = tf.math.log(at.f0 / MIDDLE_C_HZ) / np.log(2) / PITCH_OCTAVES
     far = asked.apart[:, None]
     envelopes = asked.inputs[:, :, :ENVELOPE_POINTS]
     match = REACH_ERB * far * graphs.matching(tf.reshape(envelopes, (envelopes.shape[0], -1)))

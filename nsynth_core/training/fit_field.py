@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from nsynth_core.audio import Floats
 from nsynth_core.files import atomic
 from nsynth_core.harmonic import network
 from nsynth_core.harmonic.inputs import FIRST_PARTIALS, FLOOR, RANK
+from nsynth_core.harmonic.scales import balance_of_output, level_of_output
+from nsynth_core.lazy import keras, tf
 from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
 from nsynth_core.training.corpus import Corpus
 from nsynth_core.training.descent import Descent
@@ -88,7 +88,7 @@ def decode(model: Model, z: tf.Tensor, given: tf.Tensor, basis: tf.Tensor) -> tu
     out = tf.reshape(out, (basis.shape[0], -1, network.BRANCH_OUTPUTS))
     partials = tf.einsum("nfr,npr->nfp", out[..., :RANK], basis) + out[..., RANK : RANK + 1]
     noise, balance, correlation = tf.split(out[..., RANK + 1 :], 3, axis=2)
-    return partials * 20 - 40, noise * 20 - 40, balance * 30, correlation
+    return level_of_output(partials), level_of_output(noise), balance_of_output(balance), correlation
 
 
 def distance(target: tf.Tensor, partials: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

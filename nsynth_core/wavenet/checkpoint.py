@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
+from nsynth_core.lazy import require_tensorflow, tf
 from nsynth_core.wavenet import archive, index, memory
 from nsynth_core.wavenet.archive import PARTS, WHERE
 from nsynth_core.wavenet.mulaw import CLASSES
@@ -108,6 +108,7 @@ def load(path: str | os.PathLike[str], averages: bool = False) -> Weights:
     keys are ignored. A checkpoint without any encoder variable gives a decoder only. Raises UserError where a file or
     variable is missing, mis-shaped, damaged, not finite, or where an archive would reach outside its folder.
     """
+    require_tensorflow("nsynth")
     given = Path(path)
     with _prefix(given) as prefix:
         return _read(given, prefix, averages)

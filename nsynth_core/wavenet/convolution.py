@@ -20,19 +20,19 @@ another way.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
 from nsynth_core.audio import Floats
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet.checkpoint import DILATIONS
 from nsynth_core.wavenet.products import packed, product
 
 BLOCK = 16
 
-Known = list[tf.Tensor]
-Turn = Generator[Known, list[tf.Tensor], None]
+Known: TypeAlias = "list[tf.Tensor]"
+Turn: TypeAlias = "Generator[Known, list[tf.Tensor], None]"
 
 
 class Convolution(Protocol):

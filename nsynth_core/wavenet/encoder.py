@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet import network
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.mulaw import network_input, quantise
@@ -19,7 +21,10 @@ PIECE = 128  # frames encoded at once: 64 MB an activation at full width
 OVERLAP = -(-EDGE // HOP)  # frames beyond a piece that its encodings see
 Update = Callable[[int, int, str], None]
 
-_encode = tf.function(network.encode, autograph=False)
+
+@lru_cache(maxsize=1)
+def _compiled() -> Any:
+    return tf.function(network.encode, autograph=False)
 
 
 def encode(weights: Weights, audio: Floats, progress: Update = lambda done, total, note: None) -> Floats:
@@ -43,7 +48,9 @@ def encode(weights: Weights, audio: Floats, progress: Update = lambda done, tota
     for i in range(count):
         for n, (start, end) in enumerate(spans, 1):
             first, last = max(0, start - OVERLAP), min(frames, end + OVERLAP)
-            piece: NDArray[np.float32] = _encode(variables, tf.constant(x[i : i + 1, first * HOP : last * HOP])).numpy()
+            piece: NDArray[np.float32] = _compiled()(
+                variables, tf.constant(x[i : i + 1, first * HOP : last * HOP])
+            ).numpy()
             out[i, start:end] = piece[0, start - first : end - first]
             progress(i * len(spans) + n, count * len(spans), "")
     return out

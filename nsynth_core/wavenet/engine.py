@@ -18,7 +18,6 @@ from typing import TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
-import tensorflow as tf
 
 from nsynth_core import cache
 from nsynth_core.audio import Floats, Sound, resample
@@ -37,6 +36,7 @@ from nsynth_core.blending.instrument import (
 )
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
+from nsynth_core.lazy import tf
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.features import FRAME_RATE

@@ -10,9 +10,6 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
-
 FOOTER, MAGIC = 48, 0xDB4775248B80FB57
 MOST_BYTES = 64 << 20  # the published network's takes a tenth of a megabyte
 MOST_NUMBERS, MOST_AXES, MOST_FILES = 1 << 40, 254, 99_999
@@ -21,6 +18,8 @@ SNAPPY = 1  # the kind of a packed block; 0 is a plain one
 
 def check(path: Path) -> None:
     """Raise ValueError, which says why, where an index is malformed or an entry is impossible; OSError."""
+    from google.protobuf.message import DecodeError
+
     if path.stat().st_size > MOST_BYTES:
         raise ValueError("its index is larger than any")
     data = path.read_bytes()
@@ -38,6 +37,8 @@ def check(path: Path) -> None:
 
 
 def _check_one(name: bytes, value: bytes) -> None:
+    from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
+
     if not name:
         if not 1 <= BundleHeaderProto.FromString(value).num_shards <= MOST_FILES:
             raise ValueError("its index names an impossible number of files")

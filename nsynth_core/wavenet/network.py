@@ -7,17 +7,17 @@ Tensors are (N, time, channels). Facts: Engel et al. 2017, section 2; Magenta's 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-import tensorflow as tf
-
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet.checkpoint import DILATIONS
 
 HOP = 512  # samples a frame of the encoding stands for
 RATE = 16_000
 EDGE = 1 + sum(DILATIONS)  # 3070: samples on either side that reach an encoding
 
-Variables = Mapping[str, tf.Tensor]
-Tap = Callable[[str, tf.Tensor], None]
+Variables: TypeAlias = "Mapping[str, tf.Tensor]"
+Tap: TypeAlias = "Callable[[str, tf.Tensor], None]"
 
 
 def ignore(scope: str, value: tf.Tensor) -> None:

@@ -12,9 +12,9 @@ row, a page apart. So filters that meet few rows are kept as blocks of columns.
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
 
 from nsynth_core.audio import Floats
+from nsynth_core.lazy import tf
 
 LEAST = 2  # rows, see above
 # up to so many rows, blocks of so many columns: where the fewest meet them, all the time goes into reading
@@ -22,8 +22,12 @@ BLOCKS = ((16, 32), (47, 64))
 IDLE, PAGE = 16, 4096
 
 
-def packed(array: Floats, rows: int, kind: tf.DType = tf.float32) -> tf.Tensor:
-    """A filter for `product` with so many `rows`: (inputs, outputs), or (blocks, inputs, outputs of one)."""
+def packed(array: Floats, rows: int, kind: tf.DType | None = None) -> tf.Tensor:
+    """A filter for `product` with so many `rows`, of `kind` (float32 by default).
+
+    Returns (inputs, outputs), or (blocks, inputs, outputs of one block).
+    """
+    kind = kind or tf.float32
     columns = next((columns for most, columns in BLOCKS if rows <= most), 0)
     if kind != tf.float32:
         columns = BLOCKS[-1][1] if columns else 0

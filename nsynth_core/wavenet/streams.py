@@ -14,12 +14,13 @@ else (sums of products, gates, the residual stream, the last two layers) stays i
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet import products
 from nsynth_core.wavenet.checkpoint import LAYERS, Weights
 from nsynth_core.wavenet.convolution import BLOCK, Convolution, Direct, Paired
@@ -29,9 +30,8 @@ from nsynth_core.wavenet.products import packed, product
 
 CALL = 64  # samples a call into the loop: what Ctrl-C waits for
 
-Choose = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
+Choose: TypeAlias = "Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]"
 State = dict[str, NDArray[np.generic]]
-BFLOAT16 = tf.bfloat16.as_numpy_dtype
 
 
 class Streams:
@@ -124,13 +124,13 @@ class Streams:
         """Everything that changes, for `restore`."""
         # bfloat16 as its bits: NumPy's files know no such numbers
         arrays = {variable.name.partition(":")[0]: variable.numpy() for variable in self._variables()}
-        return {name: array.view(np.uint16) if array.dtype == BFLOAT16 else array for name, array in arrays.items()}
+        return {name: array.view(np.uint16) if array.dtype == _bfloat16() else array for name, array in arrays.items()}
 
     def restore(self, state: State) -> None:
         """Go on where `state` was taken, bit by bit."""
         for variable in self._variables():
             array = state[variable.name.partition(":")[0]]
-            variable.assign(array.view(BFLOAT16) if variable.dtype == tf.bfloat16 else array)
+            variable.assign(array.view(_bfloat16()) if variable.dtype == tf.bfloat16 else array)
 
     def reset(self) -> None:
         """Back to time 0."""
@@ -198,3 +198,9 @@ class Streams:
         s = tf.nn.relu(both[:, width:] + product(gated, self._skip_last))
         h = tf.nn.relu(tf.matmul(s, self._out) + out_condition)
         return inputs, tf.nn.softmax(tf.matmul(h, self._logits) + self._logits_bias)
+
+
+def _bfloat16() -> type:
+    """NumPy has no such type of its own."""
+    kind: type = tf.bfloat16.as_numpy_dtype
+    return kind

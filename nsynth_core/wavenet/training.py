@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, read, resample
 from nsynth_core.errors import UserError
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet import memory, network
 from nsynth_core.wavenet.checkpoint import AVERAGE, LAYERS, STEP, Shapes, Weights, decoder_shapes, encoder_shapes, save
 from nsynth_core.wavenet.checkpoint import read as read_checkpoint

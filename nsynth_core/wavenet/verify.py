@@ -14,12 +14,12 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet import network
 from nsynth_core.wavenet.checkpoint import Weights, load
 from nsynth_core.wavenet.convolution import BLOCK
