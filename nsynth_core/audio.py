@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from nsynth_core.errors import UserError
+from nsynth_core.errors import NotWritable, UserError
 from nsynth_core.files import atomic
 
 Floats = NDArray[np.float32]
@@ -25,6 +25,9 @@ MAX_SECONDS = 600.0
 SILENCE = 1e-5  # -100 dBFS: below the dither of a 16-bit recording
 BLOCK = 1 << 16  # samples written at once
 LOUDEST = 1e6  # +120 dBFS: above it a float file holds something else than sound
+# of the files that are taken for sounds when a folder is searched; `read` takes whatever libsndfile reads
+SUFFIXES = (".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64")
+WRITTEN_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")  # offered for notes
 
 # What libsndfile writes into its log. It reads the samples that are there without an error, so that its log is the only
 # place that tells of a wrong length.
@@ -79,38 +82,38 @@ def read(path: str | os.PathLike[str]) -> Sound:
     channels."""
     name = Path(path)
     if not name.exists():
-        raise UserError(f"{name}: no such file")
+        raise UserError("no such file", path=name)
     if name.is_dir():
-        raise UserError(f"{name} is a folder; a sound file is needed here")
+        raise UserError("is a folder; a sound file is needed", path=name)
     if not os.access(name, os.R_OK):
-        raise UserError(f"{name}: cannot be read: permission denied")
+        raise UserError("cannot be read: permission denied", path=name)
     try:
         with _opened(name) as file:
             rate, channels, declared = file.samplerate, file.channels, file.frames
             if not MIN_RATE <= rate <= MAX_RATE:
                 raise UserError(
-                    f"{name}: sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz; resample it first"
+                    f"sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz; resample it first", path=name
                 )
             if channels > MAX_CHANNELS:
-                raise UserError(f"{name}: {channels} channels; export it as mono or stereo first")
+                raise UserError(f"{channels} channels; export it as mono or stereo first", path=name)
             if declared > MAX_SECONDS * rate:
-                raise UserError(f"{name}: longer than {MAX_SECONDS:.0f} s; cut out the note first")
+                raise UserError(f"longer than {MAX_SECONDS:.0f} s; cut out the note first", path=name)
             samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError) as error:
         why = "the file is empty" if name.stat().st_size == 0 else _reason(str(error))
         raise UserError(
-            f"{name}: not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3"
+            f"not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3", path=name
         ) from error
     if len(samples) < 2:
-        raise UserError(f"{name}: holds no more than one sample; at least three periods of a note are needed")
+        raise UserError("holds no more than one sample; at least three periods of a note are needed", path=name)
     # channel by channel, which is quick; NaN and infinity both show in these
     low, high = (np.array([extreme(channel) for channel in samples.T]) for extreme in (np.min, np.max))
     if not np.isfinite([low, high]).all():
-        raise UserError(f"{name}: holds NaN or infinite samples; export it again")
+        raise UserError("holds NaN or infinite samples; export it again", path=name)
     if float((high - low).max()) < SILENCE:  # a constant offset is no sound
-        raise UserError(f"{name}: silent (peak below -100 dBFS)")
+        raise UserError("silent (peak below -100 dBFS)", path=name)
     if float(np.maximum(-low, high).max()) > LOUDEST:
-        raise UserError(f"{name}: peaks far above full scale; not sound, or damaged: export it again")
+        raise UserError("peaks far above full scale; not sound, or damaged: export it again", path=name)
     return Sound(samples, rate)
 
 
@@ -150,7 +153,9 @@ def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subty
     name = Path(path)
     kind = name.suffix.lstrip(".").upper().replace("AIF", "AIFF").replace("AIFFF", "AIFF")
     if kind not in soundfile.available_formats() or kind == "RAW":  # samples without a rate
-        raise UserError(f"{name}: cannot write '{name.suffix}' files; end the name in .wav, .flac, .aiff or .ogg")
+        raise NotWritable(
+            name, f"no sound format is called '{name.suffix}'; end the name in {', '.join(WRITTEN_SUFFIXES)}"
+        )
     wanted = subtype or ("PCM_24" if kind in {"WAV", "AIFF", "FLAC"} else None)
     with atomic(name, force) as temporary:
         try:
@@ -160,7 +165,17 @@ def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subty
                     file.write(sound.samples[start : start + BLOCK])
         except (soundfile.LibsndfileError, RuntimeError) as error:
             why = "is the disk full?" if "System error" in str(error) else str(error).split(":")[-1].strip()
-            raise UserError(f"{name}: cannot be written ({why}); choose another -o") from error
+            raise NotWritable(name, why) from error
+
+
+def sine(hz: float, seconds: float = 0.5, rate: int = 48_000) -> Sound:
+    """A sine of `hz` Hz at -6 dBFS, one channel: a sound for examples and tests.
+
+    >>> sine(440).samples.shape
+    (24000, 1)
+    """
+    phase = 2 * np.pi * hz / rate * np.arange(round(seconds * rate))
+    return Sound((0.5 * np.sin(phase)).astype(np.float32)[:, None], rate)
 
 
 def length_of(path: str | os.PathLike[str]) -> Length:

@@ -48,20 +48,6 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("make-wavetable", appauthor=False))
 
 
-def sha256(path: Path) -> str:
-    """Of a file's bytes. Raises UserError where it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
-
-
 def digest(*parts: object) -> str:
     """The hash of plain values (JSON's), of this program's code and of what it computes with."""
     text = json.dumps([*parts, program()], sort_keys=True, default=str)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from nsynth_core.errors import UsageError, UserError
+from nsynth_core.files import is_reserved_name
 from nsynth_core.sound.knobs import RANGES, Knobs, envelope_of
 
 if sys.version_info >= (3, 11):
@@ -23,9 +24,6 @@ MAX_PITCHES = 128
 MAX_NOTES = 10_000
 CORNERS = (2, 4, 9, 16, 25, 36, 49, 64)  # a line, or a square
 MAX_SOUND_SECONDS = 43_200.0  # twelve hours: 12 GB of 24-bit 48 kHz stereo; NSynth's own grid takes eleven
-
-# names that Windows keeps for devices, with any suffix: a pack made on Linux must open there
-RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
@@ -153,7 +151,7 @@ def check_name(name: str) -> str:
     """`name` when it is safe as a file name on Linux, macOS and Windows. Raises ValueError that says why it is not."""
     if not name.strip(" .") or any(ord(letter) < 32 or letter in '<>:"/\\|?*\x7f' for letter in name):
         raise ValueError(f"{name!r} is no file name on every system")
-    if name.split(".")[0].strip().lower() in RESERVED:
+    if is_reserved_name(name):
         raise ValueError(f"{name!r} is a reserved name on Windows")
     return name
 

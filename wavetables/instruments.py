@@ -22,7 +22,6 @@ def load(spec: str | Path, engine: Engine, pitch: float | None = None) -> Instru
     """
     import presets
     from nsynth_core.blending import instrument as instruments
-    from nsynth_core.notes import note_name
     from nsynth_core.pitch import Unpitched
     from nsynth_core.wavenet import embeddings
 
@@ -38,11 +37,9 @@ def load(spec: str | Path, engine: Engine, pitch: float | None = None) -> Instru
         return embeddings.load_instrument(path, engine.latent, own_pitch, pitch)
     try:
         return instruments.load_instrument(path, engine.coder, own_pitch)
-    except Unpitched as error:
+    except Unpitched:
         if pitch is None:
-            why = str(error).partition(";")[0]
-            example = f"{path}@{note_name(error.guess if error.guess is not None else instruments.DEFAULT_PITCH)}"
-            raise UserError(f"{why}; give its pitch behind its name, e.g. {example}") from error
+            raise
         return instruments.load_instrument(path, engine.coder, pitch)
 
 

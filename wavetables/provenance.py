@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import shlex
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from nsynth_core.files import sha256
 
 if TYPE_CHECKING:
     from nsynth_core.blending.engine import Engine
@@ -67,15 +68,6 @@ def versions() -> dict[str, str]:
     """The program, Python and the libraries whose numbers are in the samples."""
     found = {"make-wavetable": version(), "python": platform.python_version()}
     return found | {name: metadata.version(name) for name in LIBRARIES} | {"machine": platform.machine()}
-
-
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:

@@ -184,4 +184,4 @@ def load(path: str | os.PathLike[str]) -> Embedding:
             parts = [Part(**{name: data[f"part{i}_{name}"] for name in ("f0_hz", *PART_CURVES)}) for i in range(count)]
             return Embedding(**{name: data[name] for name in ("f0_hz", *CURVES)}, parts=tuple(parts))
     except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path}: not an embedding of this program ({error}); encode the sound again") from error
+        raise UserError(f"not an embedding of this program ({error}); encode the sound again", path=path) from error

@@ -95,12 +95,11 @@ def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None
         return _from_folder(path, coder)
     if "*" in path.name:
         return _from_folder(path.parent, coder, path.name)
+    sound = audio.read(path)
     try:
-        sound = audio.read(path)
         embedding, found, said = embed(sound, coder, pitch)
     except UserError as error:
-        if str(path) not in str(error):
-            error.args = (f"{path}: {error}",)  # the type stays, and what an Unpitched guessed
+        error.located(path)
         raise
     told = (f"{path.name}: {said}",)
     return Instrument(path.stem, (found,), lambda _: embedding, True, told, sound, lambda _: sound)
@@ -110,7 +109,7 @@ def sound_files(folder: Path, pattern: str = "*") -> dict[float, Path]:
     """MIDI pitch → file of the NAME_PITCH sounds in a folder."""
     files = {}
     for path in sorted(folder.glob(pattern)):
-        if path.suffix.lower() in {".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"} and not path.name.startswith("."):
+        if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith("."):
             pitch = pitch_in_name(path.stem)
             if pitch is not None:
                 files[pitch] = path
@@ -121,7 +120,7 @@ def _from_folder(folder: Path, coder: Coder, pattern: str = "*") -> Instrument:
     files = sound_files(folder, pattern)
     if not files:
         raise UserError(
-            f"{folder}: holds no NAME_PITCH sound files (such as flute_60.wav); name the notes by their MIDI number"
+            "holds no NAME_PITCH sound files (such as flute_60.wav); name the notes by their MIDI number", path=folder
         )
     pitches = tuple(sorted(files))
 

@@ -98,22 +98,29 @@ class PitchTrack:
 
 
 class Unpitched(UserError):
-    """No pitch to be found. `guess`: the best guess as a MIDI number, None where there is not even that. With a `span`
-    in Hz the guess is sure, and lies outside it."""
+    """A sound has no pitch that can be used.
+
+    guess: the most likely pitch, a MIDI number; None where there is no guess
+    confidence: of the guess, 0..1
+    span: (lowest, highest) in Hz where the guess is sure but lies outside the range that was searched, else None
+
+    >>> str(Unpitched(None, 0.0))
+    'no pitch found: it sounds like noise, a drum or silence'
+    >>> str(Unpitched(72.0, 0.0, (110.0, 440.0)))
+    'its pitch, C5, is not within A2..A4'
+    """
 
     def __init__(self, guess: float | None, confidence: float, span: tuple[float, float] | None = None):
-        self.guess = guess
-        advice = "it sounds like noise, a drum or silence; give its pitch"
+        self.guess, self.confidence, self.span = guess, confidence, span
         if guess is None:
-            found, example = "no pitch found", "C3"
+            fact = "no pitch found: it sounds like noise, a drum or silence"
         elif span is None:
-            found = f"no clear pitch (best guess {_cents_name(guess)}, confidence {confidence:.2f})"
-            example = note_name(guess)
+            best = f"best guess {_cents_name(guess)}, confidence {confidence:.2f}"
+            fact = f"no clear pitch ({best}): it sounds like noise, a drum or silence"
         else:
             low, high = (note_name(hz_to_midi(hz)) for hz in span)
-            found, example = f"its pitch, {_cents_name(guess)}, is not within {low}..{high}", note_name(guess)
-            advice = "widen the range or give the pitch"
-        super().__init__(f"{found}: {advice}, e.g. --pitch {example}")
+            fact = f"its pitch, {_cents_name(guess)}, is not within {low}..{high}"
+        super().__init__(fact)
 
 
 def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: float | None = None) -> PitchTrack:
@@ -160,9 +167,7 @@ def _highest(sound: Sound, low_hz: float, high_hz: float) -> float:
     """What of a range a sound can hold. Raises UserError where that is nothing."""
     high = min(high_hz, 0.45 * sound.rate)
     if low_hz >= high:
-        raise UserError(
-            f"sampled at {sound.rate} Hz, it holds no pitch above {high:.0f} Hz; look lower, e.g. --range C1:C3"
-        )
+        raise UserError(f"sampled at {sound.rate} Hz, it holds no pitch above {high:.0f} Hz; search a lower range")
     return high
 
 

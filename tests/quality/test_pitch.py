@@ -185,7 +185,7 @@ def test_drums_are_refused_and_a_flute_in_as_much_noise_is_not() -> None:
             "shaker": band(white, 4000, 7000) * np.exp(-(((t - 0.1) / 0.03) ** 2)),
         }
         for name, x in drums.items():
-            with pytest.raises(Unpitched, match="--pitch"):
+            with pytest.raises(Unpitched, match=r"noise, a drum or silence|is not within A0\.\.C8"):
                 print(name, describe(track(Sound(0.2 * x.astype(np.float32)[:, None], RATE))))
         for snr_db in (6, 3, 0):
             x = note(587.3, 2.0, {1: 1.0, 2: 0.3, 3: 0.1})[0]

@@ -119,12 +119,3 @@ def test_info_and_clear(folder, capsys):
     assert main(["cache", "clear"]) == 0
     assert main(["cache", "empty"]) == 2
     assert "no cache command is named 'empty'" in capsys.readouterr().err
-
-
-def test_hashes_of_files_say_what_is_wrong(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert cache.sha256(tmp_path / "a").startswith("ba7816bf")
-    with pytest.raises(UserError, match="no such file"):
-        cache.sha256(tmp_path / "b")
-    with pytest.raises(UserError, match="cannot be read"):
-        cache.sha256(tmp_path)

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 import presets
+from nsynth_core import audio
 from nsynth_core.audio import Length, length_of
 from nsynth_core.errors import UsageError
 from wavetables import provenance as recipe
@@ -107,6 +108,30 @@ def test_unpitched_sounds_are_refused_or_taken_at_the_pitch_given(
     run("blend choir-of-two@C3 ah.wav -o c.wav", 2)
     assert "leave out @C3" in capsys.readouterr().err
     assert not Path("c.wav").exists()
+
+
+def test_a_refusal_keeps_its_reason_whatever_the_file_is_called(
+    sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("noise.wav").rename("take;2.wav")
+    run("blend take;2.wav ah.wav -o x.wav", 1)
+    err = capsys.readouterr().err
+    assert "take;2.wav: no " in err
+    assert "it sounds like noise, a drum or silence" in err
+    assert "e.g. take;2.wav@" in err
+
+
+def test_blend_of_a_sound_above_the_range_names_only_what_blend_has(
+    sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio.write("high.wav", audio.sine(6000))
+    run("blend high.wav ah.wav -o x.wav", 1)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "is not within A0..C8; give its pitch behind its name, e.g. high.wav@" in err
+    for wrong in ("range", "--pitch", "--unpitched"):
+        assert wrong not in err
+    run("blend high.wav@F#8 ah.wav -o x.wav")
 
 
 def test_a_blended_table_is_clean_and_knows_its_origin(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:

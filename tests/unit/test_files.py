@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 
 import pytest
 
-from nsynth_core.errors import UserError
-from nsynth_core.files import atomic, check_free
+from nsynth_core.errors import FileExists, NotWritable, UserError
+from nsynth_core.files import atomic, check_free, is_reserved_name, sha256
 
 
 def test_file_appears_whole_and_alone(tmp_path):
@@ -50,7 +51,7 @@ def test_failure_keeps_what_was_there(tmp_path):
 def test_nothing_is_overwritten_unasked(tmp_path):
     target = tmp_path / "note.wav"
     target.write_bytes(b"old")
-    with pytest.raises(UserError, match=r"exists already.*--force"), atomic(target) as temporary:
+    with pytest.raises(UserError, match=r"note\.wav exists already"), atomic(target) as temporary:
         temporary.write_bytes(b"new")
     assert target.read_bytes() == b"old"
     with atomic(target, force=True) as temporary:
@@ -77,7 +78,7 @@ def test_folder_is_no_file(tmp_path, monkeypatch):
 
 def test_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match=r"cannot write.*choose another -o"), atomic(tmp_path / "file" / "note.wav"):
+    with pytest.raises(UserError, match=r"cannot write .*note\.wav: "), atomic(tmp_path / "file" / "note.wav"):
         pass
 
 
@@ -89,3 +90,30 @@ def test_read_only_folder(tmp_path):
             pass
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_hashes_of_files_say_what_is_wrong(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a").startswith("ba7816bf")
+    with pytest.raises(UserError, match="no such file"):
+        sha256(tmp_path / "b")
+    with pytest.raises(UserError, match="cannot be read"):
+        sha256(tmp_path)
+
+
+def test_names_that_windows_keeps_for_devices():
+    for name in ("con", "NUL", "aux.wav", "com1", "LPT9.tar.gz", "com0", "clock$", "prn .txt"):
+        assert is_reserved_name(name), name
+    for name in ("concert", "com", "com10", "my con", "null.wav", ""):
+        assert not is_reserved_name(name), name
+
+
+def test_errors_know_the_file_and_survive_a_pickle(tmp_path):
+    (tmp_path / "note.wav").write_bytes(b"")
+    with pytest.raises(FileExists) as caught:
+        check_free(tmp_path / "note.wav", force=False)
+    assert caught.value.path == tmp_path / "note.wav"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again), again.path) == (FileExists, str(caught.value), caught.value.path)
+    with pytest.raises(NotWritable, match="it is a folder"):
+        check_free(tmp_path, force=True)

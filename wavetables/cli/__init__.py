@@ -107,7 +107,7 @@ def _run(given: list[str]) -> int:
         _drop_output()
         return FAILED
     except UserError as error:
-        return _say(f"error: {sentence(error)}", USAGE if isinstance(error, UsageError) else FAILED)
+        return _say(f"error: {sentence(error, given[0])}", USAGE if isinstance(error, UsageError) else FAILED)
     except MemoryError:
         return _say("error: not enough memory; make fewer or shorter notes at once", FAILED)
     except OSError as error:

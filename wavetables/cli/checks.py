@@ -7,8 +7,6 @@ from pathlib import Path
 
 from nsynth_core.errors import UsageError, UserError
 
-NOTE_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")  # that a note can be written to
-
 
 def pitch_of(text: str | None) -> float | None:
     """The MIDI pitch of --pitch; None where it is not given. Raises UsageError."""
@@ -51,8 +49,10 @@ def check_unused(options: Mapping[str, object], why: str) -> None:
 
 def check_note_suffix(path: Path) -> None:
     """Raise UsageError when `path` does not name a sound file that can be written."""
-    if path.suffix.lower() not in NOTE_SUFFIXES:
-        raise UsageError(f"-o {path}: end the name in {', '.join(NOTE_SUFFIXES[:-1])} or {NOTE_SUFFIXES[-1]}")
+    from nsynth_core.audio import WRITTEN_SUFFIXES
+
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        raise UsageError(f"-o {path}: end the name in {', '.join(WRITTEN_SUFFIXES[:-1])} or {WRITTEN_SUFFIXES[-1]}")
 
 
 def check_no_source(target: Path, sources: Iterable[Path]) -> None:

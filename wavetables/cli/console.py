@@ -29,9 +29,9 @@ def say(message: str, quiet: bool = False) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def say_error(error: UserError) -> None:
-    """Print the one line of an error on standard error, even with --quiet."""
-    print(f"make-wavetable: error: {sentence(error)}", file=sys.stderr, flush=True)
+def say_error(error: UserError, command: str = "") -> None:
+    """Print the one line of an error of `command` on standard error, even with --quiet."""
+    print(f"make-wavetable: error: {sentence(error, command)}", file=sys.stderr, flush=True)
 
 
 def emit(data: Any) -> None:

@@ -237,12 +237,14 @@ def _laid_out(
     check_choice(engine, ENGINES, "engine")
     runner = load_engine(engine, knobs, drawing)
     told = {**told, **runner.facts}
+    from nsynth_core.files import sha256
+
     load = partial(load_instrument, engine=runner, quiet=quiet)
     written: list[dict[str, object]] = []
     with progress(plan.name, quiet) as update:
         named = {**told, "engine": recipe.engine_name(runner)} if provenance else {}
         for path in layouts.write(plan, layout, folder, runner, load, watch(quiet), named):
-            written.append({"path": path.relative_to(folder).as_posix(), "sha256": recipe.sha256(path)})
+            written.append({"path": path.relative_to(folder).as_posix(), "sha256": sha256(path)})
             update(min(len(written), total), total, "")
     manifest = {
         **told,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from nsynth_core.errors import UsageError
 from wavetables.cli.checks import check_choice, check_credits, pitch_of
-from wavetables.cli.console import emit, progress, say
+from wavetables.cli.console import emit, progress, say, say_error
 from wavetables.cli.options import Author, Force, Frames, Json, Licence, Pitch, Provenance, Quiet
 from wavetables.cli.words import count, length_remark
 
@@ -230,7 +229,7 @@ def _run(batch: Batch, explain: bool, quiet: bool, as_json: bool) -> int:
                 if len(batch) == 1:
                     raise file.error
                 failed += 1
-                print(f"make-wavetable: error: {file.error}", file=sys.stderr, flush=True)
+                say_error(file.error, "import")
             _tell(file, explain, quiet)
             results += _results(file)
             update(number, len(batch), "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from nsynth_core.errors import UsageError, UserError
 from wavetables.cli.checks import check_choice, pitch_of
-from wavetables.cli.console import say
+from wavetables.cli.console import say, say_error
 from wavetables.cli.options import Force, Frames, Pitch, Quiet
 from wavetables.cli.words import count
 
@@ -69,8 +68,7 @@ def watch(
                 for kind, file in zip(kinds, files, strict=True):
                     registry.write(file, table, force, kind)
             except UserError as error:
-                why = str(error).removesuffix(", or use --unpitched")  # which a watch has not
-                print(f"make-wavetable: error: {why}", file=sys.stderr, flush=True)
+                say_error(error, "watch")
                 continue
             made += 1
             say(

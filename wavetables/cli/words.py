@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nsynth_core.errors import UserError
+from nsynth_core.errors import FileExists, MissingExtra, NotWritable, UserError
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Length
+    from nsynth_core.pitch import Unpitched
 
 LENGTH_REMARKS = {  # by the values of nsynth_core.audio.Length
     "cut short": "cut short; what is there is used",
@@ -16,13 +17,40 @@ LENGTH_REMARKS = {  # by the values of nsynth_core.audio.Length
 }
 
 
-def sentence(error: UserError) -> str:
+def sentence(error: UserError, command: str = "") -> str:
     """The one line that the terminal shows for `error`: what, which file, why, and what to do.
 
-    >>> sentence(UserError("a.wav: not a sound file"))
+    command: the command that was given, such as "import". It decides which options the advice names.
+
+    >>> sentence(UserError("not a sound file", path="a.wav"))
     'a.wav: not a sound file'
+    >>> sentence(FileExists("note.wav"))
+    'note.wav exists already; choose another -o or add --force'
     """
+    from nsynth_core.pitch import Unpitched
+
+    if isinstance(error, FileExists):
+        return f"{error}; choose another -o or add --force"
+    if isinstance(error, NotWritable):
+        return f"{error}; choose another -o"
+    if isinstance(error, MissingExtra):
+        return f"{error}; install it: pip install 'make-wavetable[{error.extra}]'"
+    if isinstance(error, Unpitched):
+        return f"{error}; {_pitch_advice(error, command)}"
     return str(error)
+
+
+def _pitch_advice(error: Unpitched, command: str) -> str:
+    """How `command` is told the pitch of a sound."""
+    from nsynth_core.notes import note_name
+
+    note = "C3" if error.guess is None else note_name(error.guess)
+    if command == "import":
+        widen = "widen --range or " if error.span else ""
+        return f"{widen}give its pitch, e.g. --pitch {note}, or use --unpitched"
+    if command == "watch":
+        return f"give its pitch, e.g. --pitch {note}"
+    return f"give its pitch behind its name, e.g. {error.path or 'SOUND.wav'}@{note}"
 
 
 def count(number: int, what: str) -> str:

@@ -70,7 +70,7 @@ class _Files:
         """A mix's notes are a folder of NAME_PITCH files, so that it can be an instrument again."""
         from nsynth_core import audio
         from nsynth_core.blending.instrument import within_full_scale
-        from wavetables.provenance import sha256
+        from nsynth_core.files import sha256
 
         last = self.spec.side(self.sounds) - 1
         mix = f"x{round(x * last)}y{round(y * last)}"
@@ -81,10 +81,10 @@ class _Files:
 
     def table(self, pitch: float, y: float, blend: Blend) -> list[dict[str, object]]:
         """The table of a row, or its pair."""
+        from nsynth_core.files import sha256
         from nsynth_core.notes import note_name
         from wavetables.formats import serum
         from wavetables.importing.slicing import table_frames
-        from wavetables.provenance import sha256
         from wavetables.table import Table
 
         pair = len(PAIRS[self.stereo]) == 2

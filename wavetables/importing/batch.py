@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nsynth_core.audio import Length, length_of
-from nsynth_core.errors import UsageError, UserError
+from nsynth_core.errors import UserError
 from nsynth_core.files import check_free, check_no_source
 from nsynth_core.parallel import WorkerKilled, in_processes
 from wavetables import TABLE_SUFFIXES
@@ -169,9 +169,7 @@ def run(job: Job) -> ImportedFile:
         for imported in tables:
             written.append(_write(job, imported))
     except UserError as error:
-        # other processes hand over an error by its class and message alone
-        plain = UsageError(str(error)) if isinstance(error, UsageError) else UserError(str(error))
-        return ImportedFile(job.sources, tuple(written), length, plain)
+        return ImportedFile(job.sources, tuple(written), length, error)
     return ImportedFile(job.sources, tuple(written), length)
 
 

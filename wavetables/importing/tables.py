@@ -78,7 +78,7 @@ def import_tables(
         origin = _Origin(name or source.stem, provenance, facts, pitch_in_name(source.stem))
         return _split(sound, settings, origin) if settings.split else _tables(sound, settings, origin)
     except UserError as error:
-        error.args = (str(error) if source.name in str(error) else f"{source}: {error}",)
+        error.located(source)
         raise
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nsynth_core.errors import UsageError, UserError
-from wavetables import SUFFIXES
 from wavetables.formats import registry
+from wavetables.sources import SOURCE_SUFFIXES
 
 
 def suffixes(formats: Sequence[str] | None, output: Path | None) -> dict[str, str]:
@@ -40,7 +40,7 @@ def sounds(source: Path) -> list[Path]:
         return [source]
     if not os.access(source, os.R_OK | os.X_OK):
         raise UserError(f"{source}: this folder cannot be read: permission denied")
-    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOURCE_SUFFIXES and path.is_file())
     if not files:
         raise UserError(f"{source}: no sound file in this folder")
     return files

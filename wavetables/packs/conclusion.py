@@ -10,8 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nsynth_core import cache
-from nsynth_core.files import atomic
+from nsynth_core.files import atomic, sha256
 from wavetables.formats import registry
 from wavetables.packs import making, plan, spectra
 from wavetables.packs.install import SYNTHS
@@ -64,7 +63,7 @@ def conclude(
         "engine": pack.engine,
         "versions": {name: _version(name) for name in LIBRARIES},
         "plan": plan_key,
-        "files": {name: cache.sha256(folder / name) for name in (*texts, *sheets)},
+        "files": {name: sha256(folder / name) for name in (*texts, *sheets)},
         "near_duplicates": alike,
         "odd": odd,
         "failed": [{"name": failure.name, "why": failure.why} for failure in failures],

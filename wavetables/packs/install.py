@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from nsynth_core import cache
 from nsynth_core.errors import UserError
-from nsynth_core.files import atomic
+from nsynth_core.files import atomic, sha256
 from wavetables.packs import names, plan
 from wavetables.packs.journal import manifest
 
@@ -89,7 +88,7 @@ def copy(pairs: list[tuple[Path, Path]], force: bool = False) -> int:
     another file is in the place of one (unless `force`)."""
     wanted = []
     for source, target in pairs:
-        same = target.is_file() and cache.sha256(target) == cache.sha256(source)
+        same = target.is_file() and sha256(target) == sha256(source)
         if not same:
             wanted.append((source, target))
             if target.exists() and not force:

@@ -17,8 +17,9 @@ from nsynth_core import audio, cache
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending.engine import Watch, unwatched
 from nsynth_core.errors import UserError
-from nsynth_core.files import atomic
-from nsynth_core.notes import midi_to_hz
+from nsynth_core.files import atomic, sha256
+from nsynth_core.notes import midi_to_hz, note_name
+from nsynth_core.pitch import Unpitched
 from wavetables import loudness, pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
@@ -50,7 +51,7 @@ def make(pack: Pack, item: Item, folder: Path, watch: Watch = unwatched) -> Fact
     try:
         return _make(pack, item, folder, watch)
     except UserError as error:
-        return Failure(item.name, _in_a_recipe(item, str(error)), is_full(error))
+        return Failure(item.name, _why(error), is_full(error))
     except MemoryError:
         return Failure(item.name, f"{_sources(item)}: not enough memory; use fewer --workers or a shorter sound")
     except Exception as error:
@@ -61,7 +62,7 @@ def make(pack: Pack, item: Item, folder: Path, watch: Watch = unwatched) -> Fact
 
 def _make(pack: Pack, item: Item, folder: Path, watch: Watch) -> Facts:
     found = sweeps.state(item.source.files)
-    hashes = [[path.name, cache.sha256(path)] for path in item.source.files]
+    hashes = [[path.name, sha256(path)] for path in item.source.files]
     table = _table(pack, item, hashes, watch)
     if sweeps.state(item.source.files) != found:
         raise UserError(f"{_sources(item)}: changed while it was read; run the same command again")
@@ -97,7 +98,7 @@ def _make(pack: Pack, item: Item, folder: Path, watch: Watch) -> Facts:
         "loudness": round(level, 2),
         "sources": hashes,
         "tables": paths,
-        "files": {path: cache.sha256(folder / path) for path in files},
+        "files": {path: sha256(folder / path) for path in files},
         "odd": [*_odd(pack, made, level), *odd, *map(describe, inspect(folder / files[0]).problems)],
         "spectrum": spectrum,
     }
@@ -207,14 +208,12 @@ def _short(decibels: float) -> str:
     return f"{decibels:.1f} dB quieter than the pack: its peak is at full scale"
 
 
-def _in_a_recipe(item: Item, why: str) -> str:
-    """What is wrong with a sound, where its pitch is given with an option: here with "@" in the recipe."""
-    blamed = next((path.name for path in item.source.files if path.name in why), "SOUND.wav")
-    return re.sub(
-        r"e\.g\. --pitch ([A-G][^,\s]*)(, or use --unpitched)?",
-        lambda found: f'in a recipe: "{blamed}@{found[1]}"',
-        why,
-    )
+def _why(error: UserError) -> str:
+    """What is wrong with a source, and of one without a pitch, how a recipe gives it."""
+    if not isinstance(error, Unpitched):
+        return str(error)
+    note = "C3" if error.guess is None else note_name(error.guess)
+    return f'{error}; give its pitch, in a recipe: "{error.path.name if error.path else "SOUND.wav"}@{note}"'
 
 
 def _sources(item: Item) -> str:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from nsynth_core.errors import UserError
+from nsynth_core.files import is_reserved_name
 from nsynth_core.notes import note_name, pitch_in_name
 
 LONGEST = 80  # letters; with two folders above, a path stays below Windows' 260
 BYTES = 200  # of UTF-8; file systems take 255, temporary names need some
-# names that Windows keeps for devices, whatever their suffix
-RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 UNTITLED = "Untitled"
 SMALL = {"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"}  # inside a title
@@ -31,7 +30,7 @@ def safe(text: str) -> str:
     while len(text.encode()) > BYTES:
         text = text[:-1]
     text = text.lstrip(". -~_").rstrip(". ")
-    if RESERVED.fullmatch(text.split(".")[0].strip()):
+    if is_reserved_name(text):
         text += "_" if "." not in text else ""
         text = text.replace(".", "_")
     return text or UNTITLED

@@ -29,10 +29,10 @@ from presets.schema import (
     parse_toml,
     read,
 )
-from wavetables import SUFFIXES
 from wavetables.packs import names
 from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, Corner, Item, Pack, Recording, Sweep
 from wavetables.packs.sweeps import instrument
+from wavetables.sources import SOURCE_SUFFIXES
 
 MOST = 20_000  # tables: beyond it is a typing error
 RECORDINGS, BLENDS = "Recordings", "Blends"
@@ -271,7 +271,7 @@ def _recordings(entry: TableEntry) -> Iterator[Wish]:
 
 def _found(folder: Path, category: str | None, tags: tuple[str, ...]) -> Iterator[Wish]:
     try:
-        found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found = [path for path in folder.rglob("*") if path.suffix.lower() in SOURCE_SUFFIXES and path.is_file()]
     except OSError as error:
         raise UserError(f"{folder}: this folder cannot be read: {error.strerror}") from error
     found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from nsynth_core import cache
 from nsynth_core.blending.engine import Watch, unwatched
 from nsynth_core.errors import UserError
+from nsynth_core.files import sha256
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.journal import Facts, Journal
 from wavetables.packs.making import Failure, is_full, make
@@ -119,9 +120,9 @@ def _plan_key(pack: Pack, keys: dict[str, str]) -> str:
 
 
 def _texts_stand(record: Journal, folder: Path) -> bool:
-    """True when the texts, page and pictures of a finished pack are as they were. Raises UserError as cache.sha256."""
+    """True when the texts, page and pictures of a finished pack are as they were. Raises UserError as sha256."""
     texts = record.before.get("files", {})
-    return all((folder / path).exists() and cache.sha256(folder / path) == sha for path, sha in texts.items())
+    return all((folder / path).exists() and sha256(folder / path) == sha for path, sha in texts.items())
 
 
 def _standing(pack: Pack, keys: dict[str, str], record: Journal, folder: Path, force: bool) -> dict[str, Facts]:
@@ -137,13 +138,13 @@ def _standing(pack: Pack, keys: dict[str, str], record: Journal, folder: Path, f
             continue
         whole = all((folder / path).exists() for path in facts["files"])
         if not _same_sources(item, facts) or any(
-            cache.sha256(folder / path) != sha for path, sha in facts["files"].items() if (folder / path).exists()
+            sha256(folder / path) != sha for path, sha in facts["files"].items() if (folder / path).exists()
         ):
             changed.append(item.name)
         elif whole:
             kept[facts["key"]] = facts
     for path, sha in record.before.get("files", {}).items():
-        if (folder / path).exists() and cache.sha256(folder / path) != sha:
+        if (folder / path).exists() and sha256(folder / path) != sha:
             changed.append(path)
     if changed and not force:
         names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
@@ -155,7 +156,7 @@ def _standing(pack: Pack, keys: dict[str, str], record: Journal, folder: Path, f
 
 def _same_sources(item: Item, facts: Facts) -> bool:
     try:
-        return bool([[path.name, cache.sha256(path)] for path in item.source.files] == facts["sources"])
+        return bool([[path.name, sha256(path)] for path in item.source.files] == facts["sources"])
     except UserError:
         return False
 
@@ -166,7 +167,7 @@ def _sweep_up(record: Journal, planned: set[str], folder: Path) -> None:
     earlier |= record.before.get("files", {})
     for path, sha in earlier.items():
         with suppress(UserError):  # gone already
-            if path not in planned and path not in conclusion.TEXTS and cache.sha256(folder / path) == sha:
+            if path not in planned and path not in conclusion.TEXTS and sha256(folder / path) == sha:
                 (folder / path).unlink()
                 _remove_empty((folder / path).parents, folder)
 

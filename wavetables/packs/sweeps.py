@@ -16,6 +16,7 @@ from nsynth_core.blending import instrument as blend
 from nsynth_core.blending.coder import Coder, load_coder
 from nsynth_core.blending.engine import Engine, Row, Watch, load_engine
 from nsynth_core.errors import UserError
+from nsynth_core.files import sha256
 from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.wavenet import embeddings
 from wavetables import loudness
@@ -72,7 +73,7 @@ def instrument(path: Path, pitch: float | None, coder: Coder) -> blend.Instrumen
         return embeddings.load_instrument(path, None, pitch)
     if path.is_dir():
         return blend.load_instrument(path, coder)
-    name = cache.digest("embedding", cache.sha256(path), pitch, coder.name, coder.version)
+    name = cache.digest("embedding", sha256(path), pitch, coder.name, coder.version)
     code = cache.remember(
         name,
         lambda: blend.load_instrument(path, coder, pitch).load(0),

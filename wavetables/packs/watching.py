@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nsynth_core.errors import UserError
-from wavetables import SUFFIXES
+from wavetables.sources import SOURCE_SUFFIXES
 
 EVERY = 1.0  # seconds between two looks; a program that writes does so more often
 Mark = tuple[int, int]  # size and time of the last change
@@ -22,7 +22,7 @@ def look(folder: Path) -> dict[Path, Mark]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+            if path.suffix.lower() in SOURCE_SUFFIXES and not name.startswith("."):
                 try:
                     stat = path.stat()
                 except OSError:  # gone again
