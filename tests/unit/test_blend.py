@@ -24,6 +24,7 @@ from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound.features import FRAME_RATE
 from nsynth_core.sound.knobs import Knobs
 from nsynth_core.sound.spacing import steps
+from wavetables.cli.words import sentence
 
 PLAIN = load_coder("envelope")  # its embedding is the features: every value can be worked out
 
@@ -232,7 +233,7 @@ def test_errors_name_the_file(tmp_path):
     with pytest.raises(UserError) as caught:
         blend.load_instrument(tmp_path / "drum.wav", PLAIN)
     assert "drum.wav" in str(caught.value)
-    assert "--pitch" in str(caught.value)
+    assert f"e.g. {tmp_path / 'drum.wav'}@" in sentence(caught.value, "blend")
     instrument = blend.load_instrument(tmp_path / "drum.wav", PLAIN, 60)
     assert np.isfinite(blend_note(PLAIN, [instrument, instrument], [0.5, 0.5]).samples).all()
 
