@@ -139,14 +139,22 @@ def _count(size: int) -> None:
         prune()
 
 
-@lru_cache(maxsize=1)
 def program() -> list[str]:
     """This program's code, hashed, and what else decides the last bits of what it computes."""
     import numpy as np
 
+    from nsynth_core.harmonic.runtime import NUMPY, runtime_name
+
+    # LiteRT goes without saying: what it computed before there was another runtime stays in the cache
+    runtime = [NUMPY] if runtime_name() == NUMPY else []
+    return [_code(), np.__version__, platform.machine(), *runtime]
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
     here = Path(__file__).parent
     code = hashlib.sha256()
     for package in (here, here.parent / "wavetables", here.parent / "presets"):
         for path in sorted(package.rglob("*.py")):
             code.update(path.name.encode() + b"\0" + path.read_bytes())
-    return [code.hexdigest(), np.__version__, platform.machine()]
+    return code.hexdigest()

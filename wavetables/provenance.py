@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nsynth_core.blending.engine import Engine
     from nsynth_core.blending.instrument import Instrument
 
-LIBRARIES = ("numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
+LIBRARIES = ("numpy", "scipy", "soxr", "soundfile")
 PLACES = ("--output", "-o")  # where a file is written and what is said meanwhile change no byte of it
 MANNERS = ("--force", "--quiet", "-q", "--json")
 
@@ -66,8 +66,11 @@ def credits(author: str | None, licence_: str | None, sounds: Sequence[str | Pat
 
 def versions() -> dict[str, str]:
     """The program, Python and the libraries whose numbers are in the samples."""
+    from nsynth_core.harmonic.runtime import runtime_versions
+
     found = {"make-wavetable": version(), "python": platform.python_version()}
-    return found | {name: metadata.version(name) for name in LIBRARIES} | {"machine": platform.machine()}
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return found | libraries | runtime_versions() | {"machine": platform.machine()}
 
 
 def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:

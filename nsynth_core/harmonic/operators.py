@@ -45,7 +45,7 @@ def gelu(x: Array) -> Array:
     tail *= size
     np.maximum(x, 0, out=t)
     t -= tail
-    return t
+    return np.asarray(t)
 
 
 def _add(inputs: Sequence[Array], options: Options) -> Array:
@@ -186,7 +186,7 @@ def _space_to_batch(inputs: Sequence[Array], options: Options) -> Array:
     x = _padded(x, [(0, 0), padding, (0, 0)])
     count, width, channels = x.shape
     x = x.reshape(count, width // block, block, channels).transpose(2, 0, 1, 3)
-    return x.reshape(block * count, width // block, channels)
+    return np.asarray(x.reshape(block * count, width // block, channels))
 
 
 def _batch_to_space(inputs: Sequence[Array], options: Options) -> Array:
@@ -194,7 +194,7 @@ def _batch_to_space(inputs: Sequence[Array], options: Options) -> Array:
     x, block, (before, after) = _blocks(inputs)
     count, width, channels = x.shape
     x = x.reshape(block, count // block, width, channels).transpose(1, 2, 0, 3)
-    return x.reshape(count // block, width * block, channels)[:, before : width * block - after]
+    return np.asarray(x.reshape(count // block, width * block, channels)[:, before : width * block - after])
 
 
 def _blocks(inputs: Sequence[Array]) -> tuple[Array, int, tuple[int, int]]:

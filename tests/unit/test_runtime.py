@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import subprocess
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf
 
+from nsynth_core.audio import read
 from nsynth_core.errors import UserError
 from nsynth_core.harmonic import runtime
 from nsynth_core.harmonic.coder import HarmonicCoder
@@ -126,13 +128,12 @@ def test_a_graph_cut_short_is_refused(name):
 @given(place=st.integers(0, 5000), value=st.integers(0, 255), tail=st.booleans())
 def test_a_changed_byte_is_computed_or_refused(place, value, tail):
     """The tables lie at both ends of a file, the weights between them."""
+    ones = {"trunk": np.ones((2, 52), dtype=np.float32), "matching": np.ones((2, 128), dtype=np.float32)}
     for name in ("trunk", "matching"):
         data = bytearray(WEIGHTS[name])
         data[-1 - place if tail else place] = value
-        try:
-            NumpyGraph(bytes(data))
-        except BadGraph as error:
-            assert str(error)
+        with contextlib.suppress(BadGraph):
+            assert NumpyGraph(bytes(data))(ones[name]).ndim == 2
 
 
 def test_an_unknown_operator_is_named():
@@ -155,13 +156,11 @@ def without_litert(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_commands_make_sound_without_litert(tmp_path: Path):
-    from nsynth_core.audio import load as read_sound
-
     note, table = tmp_path / "note.wav", tmp_path / "table.wav"
-    for arguments in (["flute", "choir", "--seconds", "1", "-o", note], ["flute", "choir", "--table", "-o", table]):
+    for arguments in (["flute", "choir", "--duration", "1", "-o", note], ["flute", "choir", "--table", "-o", table]):
         done = without_litert("blend", *arguments)
         assert done.returncode == 0, done.stderr
-    assert np.abs(read_sound(note).samples).max() > 0.01
+    assert np.abs(read(note).samples).max() > 0.01
     done = without_litert("inspect", table)
     assert done.returncode == 0, done.stderr
 
@@ -170,7 +169,9 @@ def test_the_manifest_names_the_runtime(tmp_path: Path):
     import json
 
     preset = tmp_path / "small.toml"
-    preset.write_text('title = "t"\nwhy = "w"\ncorners = ["flute", "choir"]\nmixes = 2\npitches = ["C4"]\nseconds = 0.3\n')
+    preset.write_text(
+        'title = "t"\nwhy = "w"\ncorners = ["flute", "choir"]\nmixes = 2\npitches = ["C4"]\nseconds = 0.3\n'
+    )
     done = without_litert("grid", preset, "-o", tmp_path / "grid")
     assert done.returncode == 0, done.stderr
     versions = json.loads((tmp_path / "grid" / "manifest.json").read_text())["versions"]

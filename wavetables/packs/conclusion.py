@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nsynth_core.files import atomic, sha256
+from nsynth_core.harmonic.runtime import runtime_versions
 from wavetables.formats import registry
 from wavetables.packs import making, plan, spectra
 from wavetables.packs.install import SYNTHS
@@ -22,7 +23,7 @@ from wavetables.table import Table
 
 SHEET = 60  # tables on a contact sheet
 README, LICENSE, PAGE = TEXTS = "README.txt", "LICENSE", "index.html"
-LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile", "ai-edge-litert")
+LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile")
 
 
 def sheets(pack: Pack, items: Sequence[Facts], folder: Path) -> dict[str, partial[str | Failure]]:
@@ -61,7 +62,7 @@ def conclude(
         "loudness": pack.target,
         "level": pack.level,
         "engine": pack.engine,
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": {name: _version(name) for name in LIBRARIES} | runtime_versions(),
         "plan": plan_key,
         "files": {name: sha256(folder / name) for name in (*texts, *sheets)},
         "near_duplicates": alike,
