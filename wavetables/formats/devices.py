@@ -1,8 +1,8 @@
-"""Plain WAVs of the size that a device or program expects: fewer, smaller or larger frames, 16 bits, no marks.
+"""Plain WAVs of the size that a device or program expects: fewer frames, other frame sizes, 16 bits, no marks.
 
-Sizes from the makers' manuals and code: Korg modwave (Importing Wavetables), Synthesis Technology E352/E370 and
-WaveEdit (bank.cpp), Groove 3rd Wave (manual p. 97), Behringer Wave (p. 27), Ableton Live (Using your own wavetables),
-Deluge firmware (audio_file_format.cpp); MicroFreak and Blofeld as third parties describe them.
+The sizes come from the makers' manuals and code: Korg modwave (Importing Wavetables), Synthesis Technology E352 and
+E370 and WaveEdit (bank.cpp), Groove 3rd Wave (manual p. 97), Behringer Wave (p. 27), Ableton Live (Using your own
+wavetables), Deluge firmware (audio_file_format.cpp). Those of MicroFreak and Blofeld are described by third parties.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ from wavetables.table import FRAME_SIZE, Table
 
 @dataclass(frozen=True)
 class Device:
-    """`size` samples a frame; `count` frames, exactly or at most; `int16` or float32.
+    """What a device reads.
 
-    mark   what tells the size: "clm " before the data, "srge" after it, "" nothing, where devices take nothing else
+    title: its name
+    size: samples a frame
+    count: number of frames; `exact` says whether it must be so many, or at most
+    int16: 16-bit samples, else float32
+    mark: the chunk that tells the size: "clm " before the samples, "srge" after them, "" none, for devices that read
+        one size alone
     """
 
     title: str
@@ -51,10 +56,20 @@ DEVICES = {
 
 
 def write(path: str | os.PathLike[str], table: Table, force: bool = False, device: str = "ableton") -> None:
-    """Write `table` as `device` (a key of DEVICES) reads it: frames cut or spread evenly to its count, brought to its
-    size band-limited, all turned down alike where that takes a peak above full scale. Only files with a mark hold root
-    pitch and provenance: the others stay as bare as their readers want them.
-    Raises UserError: peaks above full scale, the file exists (unless `force`), an unwritable place."""
+    """Write a table as a device reads it.
+
+    device: a key of DEVICES
+    The frames are spread evenly over the device's count and resized to its size, under one gain where that takes a peak
+    above full scale. Only files with a mark hold root pitch and provenance.
+    Raises UserError: a table that clips, a file that exists (unless `force`), a place that cannot be written.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "bank.wav", Table(np.zeros((3, 2048), np.float32), "saw"), device="e352")
+    ...     wav.load(Path(folder) / "bank.wav", 256).frames.shape
+    (64, 256)
+    """
     check_peak(path, table)
     kind = DEVICES[device]
     frames = table.frames
@@ -71,6 +86,6 @@ def write(path: str | os.PathLike[str], table: Table, force: bool = False, devic
 
 
 def read(path: str | os.PathLike[str], device: str | None = None) -> Table:
-    """The table of such a file, its frames brought to 2048; `device` says the frame size where nothing else does.
-    Raises UserError as wav.load."""
+    """The table of such a file, its frames resized to 2048 samples. `device` tells the frame size of a file without a
+    mark. Raises UserError as wav.load."""
     return wav.load(path, DEVICES[device].size if device else None).table(Path(path).stem)

@@ -1,4 +1,4 @@
-"""RIFF/WAVE as wavetable tools write it: chunks out, and chunks in with no length field trusted."""
+"""RIFF/WAVE files of wavetables: chunks are written, and read without trust in any length field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ RATE = 44_100
 SOFTWARE = "make-wavetable"
 CLM_BYTES = 48  # as in Serum's own files
 FLAGS = "10000000"
-MAX_CHUNKS = 1000
+MAX_CHUNKS = 1000  # in a file
 MAX_DATA_BYTES = 1 << 26
 MAX_TEXT_BYTES = 1 << 20
 ENCODINGS = {  # format tag, bits
@@ -33,13 +33,22 @@ ENCODINGS = {  # format tag, bits
     (3, 32): "float32",
     (3, 64): "float64",
 }
-CREDITS = {"author": "IART", "licence": "ICOP"}  # where sound browsers look for them
+CREDITS = {"author": "IART", "licence": "ICOP"}  # where sound browsers look for author and licence
 WANTED = ("fmt ", "clm ", "data", "uhWT", "srge", "srgo", "cue ", "smpl", "LIST")
 
 
 # -------------------------------------------------------------------------------------------------------------- writing
 def wave(frames: Floats, *, before: bytes = b"", after: bytes = b"", int16: bool = False, rate: int = RATE) -> bytes:
-    """A mono WAV of `frames` end to end, float32 or int16, with chunks `before` and `after` its data."""
+    """The bytes of a mono WAV that holds `frames` one after the other.
+
+    frames: float32 (n, samples), within -1..1
+    before, after: whole chunks (see `chunk`) before and after the samples
+    int16: 16-bit samples instead of float32
+    rate: in Hz
+
+    >>> wave(np.zeros((1, 2048), np.float32))[:4]
+    b'RIFF'
+    """
     tag, width = (1, 2) if int16 else (3, 4)
     data = to_int16(frames) if int16 else np.ascontiguousarray(frames, dtype="<f4")
     body = b"WAVE" + chunk(b"fmt ", struct.pack("<HHIIHH", tag, 1, rate, rate * width, width, 8 * width))
@@ -48,25 +57,30 @@ def wave(frames: Floats, *, before: bytes = b"", after: bytes = b"", int16: bool
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
-    """One chunk, its content padded to an even size: a pad byte that the size does not count is missed by some readers
-    (Vital's scan for `clm `)."""
+    """The bytes of one chunk. Its content is padded to an even size, and the size counts the pad byte: some readers,
+    such as Vital's scan for `clm `, miss one that is not counted.
+
+    >>> chunk(b"note", b"abc")
+    b'note\\x04\\x00\\x00\\x00abc\\x00'
+    """
     content += b"\0" * (len(content) % 2)
     return name + struct.pack("<I", len(content)) + content
 
 
 def clm(name: str) -> bytes:
     """The chunk that announces frames of 2048 samples (KVR forum, topic 517146): `<!>2048 `, eight digits, free text.
-    The first digit crossfades between frames; the second, factory content, stays 0, or presets would not carry the
-    table."""
+
+    The first digit, 1, makes Serum crossfade between frames. The second stands for factory content; it stays 0, or
+    presets would not carry the table."""
     head = f"<!>{FRAME_SIZE} {FLAGS} wavetable ("
-    # square brackets would be taken for the author's name by Vital
+    # Vital takes text in square brackets for the author's name
     plain = re.sub(r"[^ -~]|[\[\]()]", "", name)[: CLM_BYTES - len(head) - 1].strip()
     return chunk(b"clm ", f"{head}{plain or SOFTWARE})".ljust(CLM_BYTES).encode("ascii"))
 
 
 def info(table: Table) -> bytes:
-    """The LIST/INFO chunk: name (INAM), program (ISFT), author (IART) and licence (ICOP) where they are known, root
-    pitch and provenance (ICMT, as JSON)."""
+    """The LIST/INFO chunk of a table: its name (INAM), the program (ISFT), author (IART) and licence (ICOP) where they
+    are known, and root pitch and provenance (ICMT, as JSON)."""
     known = {tag: table.provenance[key] for key, tag in CREDITS.items() if table.provenance.get(key)}
     texts = {"INAM": table.name, "ISFT": SOFTWARE, **known, "ICMT": facts_text(table)}
     entries = (chunk(key.encode(), text.encode("utf-8", "replace") + b"\0") for key, text in texts.items())
@@ -75,11 +89,14 @@ def info(table: Table) -> bytes:
 
 # -------------------------------------------------------------------------------------------------------------- reading
 @dataclass
-class Found:
+class Chunks:
     """The chunks of a WAV that matter to wavetables, bounded in size.
 
-    order   the names of all chunks;  bodies  by name, the first of each;  info  texts of LIST/INFO by id
-    too_long   the data chunk is longer than any wavetable
+    order: the names of all chunks
+    bodies: the content by name, of the first chunk with that name
+    info: the texts of LIST/INFO by id
+    remarks: what is wrong with the file, one sentence each
+    too_long: whether the data chunk is longer than any wavetable
     """
 
     order: list[str] = field(default_factory=list)
@@ -89,46 +106,56 @@ class Found:
     too_long: bool = False
 
 
-def scan(path: str | os.PathLike[str]) -> Found:
-    """Look through a WAV. Raises UserError: missing, a folder, unreadable, not a WAV."""
+class Samples(NamedTuple):
+    """The samples of a WAV: rate in Hz, number of channels, encoding such as "int16", and the first channel as float32
+    (n,)."""
+
+    rate: int
+    channels: int
+    encoding: str
+    first_channel: Floats
+
+
+def scan(path: str | os.PathLike[str]) -> Chunks:
+    """Read the chunks of a WAV. Raises UserError: missing, a folder, unreadable, no WAV."""
     name = Path(path)
     if os.path.isdir(name):  # unlike Path.is_dir, never raises
-        raise UserError(f"{name} is a folder; a wavetable file is needed here")
+        raise UserError("is a folder; a wavetable file is needed here", path=name)
     try:
         with name.open("rb") as file:
             return _scan(file, name)
     except FileNotFoundError:
-        raise UserError(f"{name}: no such file") from None
+        raise UserError("no such file", path=name) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise UserError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=name) from error
 
 
-def _scan(file: BinaryIO, name: Path) -> Found:
+def _scan(file: BinaryIO, name: Path) -> Chunks:
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        why = "the file is empty" if end == 0 else "no RIFF/WAVE header"
-        raise UserError(f"{name}: not a wavetable WAV ({why}); import it as a sound if it is one")
-    found = Found()
+        reason = "the file is empty" if end == 0 else "no RIFF/WAVE header"
+        raise UserError(f"not a wavetable WAV ({reason}); import it as a sound if it is one", path=name)
+    chunks = Chunks()
     if struct.unpack("<I", head[4:8])[0] != end - 8:
-        found.remarks.append("the RIFF size field is wrong")
-    for kind, offset, length in _chunks(file, end, found.remarks):
-        found.order.append(kind)
+        chunks.remarks.append("the RIFF size field is wrong")
+    for kind, offset, length in _chunks(file, end, chunks.remarks):
+        chunks.order.append(kind)
         if kind == "data" and length > MAX_DATA_BYTES:
-            found.too_long = True
+            chunks.too_long = True
         elif kind in WANTED:
             file.seek(offset)
             body = file.read(min(length, MAX_DATA_BYTES if kind == "data" else MAX_TEXT_BYTES))
             if kind == "LIST" and body[:4] == b"INFO":
-                found.info.update(_texts(body[4:]))
+                chunks.info.update(_texts(body[4:]))
             else:
-                found.bodies.setdefault(kind, body)
-    return found
+                chunks.bodies.setdefault(kind, body)
+    return chunks
 
 
 def _chunks(file: BinaryIO, end: int, remarks: list[str]) -> Iterator[tuple[str, int, int]]:
-    """(name, offset of the content, length that is really there) of each chunk."""
+    """(name, offset of the content, number of its bytes that the file holds) of each chunk."""
     position = 12
     for _ in range(MAX_CHUNKS):
         if position + 8 > end:
@@ -136,14 +163,14 @@ def _chunks(file: BinaryIO, end: int, remarks: list[str]) -> Iterator[tuple[str,
         file.seek(position)
         name, length = struct.unpack("<4sI", file.read(8))
         position += 8
-        there = min(length, end - position)
+        present = min(length, end - position)
         if name == b"data" and length in (0, 0xFFFFFFFF):
             remarks.append("the data size was never filled in; everything after it is taken")
-            there = length = end - position
-        elif there < length:
+            present = length = end - position
+        elif present < length:
             remarks.append(f"chunk {name.decode('latin-1')!r} is cut short")
-        yield name.decode("latin-1"), position, there
-        position += there + (length & 1)
+        yield name.decode("latin-1"), position, present
+        position += present + (length & 1)
     remarks.append(f"more than {MAX_CHUNKS} chunks; the rest is not looked at")
 
 
@@ -156,28 +183,28 @@ def _texts(body: bytes) -> Iterator[tuple[str, str]]:
         position += 8 + length + (length & 1)
 
 
-def samples(found: Found, path: str | os.PathLike[str]) -> tuple[int, int, str, Floats]:
-    """(rate, channels, encoding, first channel as float32). Raises UserError: no format, an unknown one, no samples."""
-    header, data = found.bodies.get("fmt ", b""), found.bodies.get("data", b"")
+def samples(chunks: Chunks, path: str | os.PathLike[str]) -> Samples:
+    """The samples in the chunks of the WAV `path`. Raises UserError: no format, an unknown one, no samples."""
+    header, data = chunks.bodies.get("fmt ", b""), chunks.bodies.get("data", b"")
     if len(header) < 16:
-        raise UserError(f"{path}: damaged WAV (no format chunk); export it again")
-    if found.too_long:
-        raise UserError(f"{path}: too long for a wavetable; import it as a sound instead")
-    # block align and byte rate are wrong in Surge's and u-he's files: the width comes from the bits alone
+        raise UserError("damaged WAV (no format chunk); export it again", path=path)
+    if chunks.too_long:
+        raise UserError("too long for a wavetable; import it as a sound instead", path=path)
+    # block align and byte rate are wrong in files of Surge and u-he: the width comes from the bits alone
     tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", header[:16])
     if tag == 0xFFFE and len(header) >= 26:
         tag = struct.unpack("<H", header[24:26])[0]
     encoding = ENCODINGS.get((tag, bits))
     if encoding is None or not channels:
         raise UserError(
-            f"{path}: {bits}-bit samples of format {tag}, {channels} channels; export it as 32-bit float WAV"
+            f"{bits}-bit samples of format {tag}, {channels} channels; export it as 32-bit float WAV", path=path
         )
     width = bits // 8
     count = len(data) // (width * channels)
     if count == 0:
-        raise UserError(f"{path}: holds no samples; not a wavetable")
+        raise UserError("holds no samples; not a wavetable", path=path)
     block = np.frombuffer(data, np.uint8, count * width * channels).reshape(count, channels * width)[:, :width]
-    return rate, channels, encoding, _decoded(np.ascontiguousarray(block), encoding)
+    return Samples(rate, channels, encoding, _decoded(np.ascontiguousarray(block), encoding))
 
 
 def _decoded(block: NDArray[np.uint8], encoding: str) -> Floats:

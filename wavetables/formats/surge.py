@@ -1,7 +1,7 @@
-"""`.wt` of Surge XT and Bitwig: `vawt`, a 12-byte header, frames as float32 or int16.
+"""`.wt` of Surge XT and Bitwig: a 12-byte header that begins with `vawt`, then frames as float32 or int16.
 
-Surge's own description: resources/data/wavetables/WT fileformat.txt, src/common/dsp/Wavetable.h. int16 without the flag
-0x08 is on a 15-bit scale: full-scale numbers play 6 dB too loud (Surge issue 7694), so it is never written that way.
+Surge describes it in resources/data/wavetables/WT fileformat.txt and src/common/dsp/Wavetable.h. int16 without the flag
+0x08 is on a 15-bit scale, and full-scale numbers play 6 dB too loud (Surge issue 7694). It is never written that way.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ from wavetables.table import Table
 MAGIC = b"vawt"
 SAMPLE, LOOPED, INT16, FULL_RANGE, METADATA = 0x01, 0x02, 0x04, 0x08, 0x10
 MAX_BYTES = 1 << 26
-MOST_FRAMES = 512  # Surge plays no more
 
 
 def write(path: str | os.PathLike[str], table: Table, force: bool = False, int16: bool = False) -> None:
-    """Write `table` as float32, bit-exact, or as full-range int16. Root pitch and provenance follow as XML (flag 0x10);
-    a table that has neither is the plain file of the first versions. Raises UserError: peaks above full scale, the file
-    exists (unless `force`), an unwritable place."""
+    """Write a table as float32, bit-exact, or as full-range int16.
+
+    Root pitch and provenance follow as XML (flag 0x10). Without either the file is as in the format's first version.
+    Raises UserError: a table that clips, a file that exists (unless `force`), a place that cannot be written.
+    """
     check_peak(path, table)
-    told = bool(table.provenance) or table.root_pitch is not None
-    flags = (INT16 | FULL_RANGE if int16 else 0) | (METADATA if told else 0)
+    has_facts = bool(table.provenance) or table.root_pitch is not None
+    flags = (INT16 | FULL_RANGE if int16 else 0) | (METADATA if has_facts else 0)
     count, size = table.frames.shape
     data = to_int16(table.frames) if int16 else np.ascontiguousarray(table.frames, dtype="<f4")
     facts = html.escape(facts_text(table), quote=False)
-    text = f"<wtmeta><make-wavetable>{facts}</make-wavetable></wtmeta>\0" if told else ""
+    text = f"<wtmeta><make-wavetable>{facts}</make-wavetable></wtmeta>\0" if has_facts else ""
     with atomic(path, force) as temporary:
         temporary.write_bytes(MAGIC + struct.pack("<IHH", size, count, flags) + data.tobytes() + text.encode("ascii"))
 
@@ -57,21 +58,21 @@ def read(path: str | os.PathLike[str]) -> Table:
 
 
 def load(path: str | os.PathLike[str]) -> Loaded:
-    """Read a `.wt` file as it is; no length field is trusted. Errors as in `read`."""
+    """Read a `.wt` file as it is. No length field is trusted. Raises UserError as `read`."""
     data = read_bytes(path, MAX_BYTES)
     if len(data) < 12 or data[:4] != MAGIC:
-        raise UserError(f"{path}: not a .wt wavetable (no 'vawt' at its start)")
+        raise UserError("not a .wt wavetable (no 'vawt' at its start)", path=path)
     size, count, flags = struct.unpack("<IHH", data[4:12])
     if size not in SIZES or not 1 <= count <= MAX_FILE_FRAMES:
-        raise UserError(f"{path}: damaged .wt header ({count} frames of {size} samples); export it again")
+        raise UserError(f"damaged .wt header ({count} frames of {size} samples); export it again", path=path)
     width = 2 if flags & INT16 else 4
-    there = min(count, (len(data) - 12) // (size * width))
-    if there == 0:
-        raise UserError(f"{path}: cut short before the end of the first frame; export it again")
-    end = 12 + there * size * width
+    present = min(count, (len(data) - 12) // (size * width))
+    if present == 0:
+        raise UserError("cut short before the end of the first frame; export it again", path=path)
+    end = 12 + present * size * width
     remarks = []
-    if there < count:
-        remarks.append(f"cut short: {there} of {count} frames are there")
+    if present < count:
+        remarks.append(f"cut short: {present} of {count} frames are there")
     elif len(data) > end and not flags & METADATA:
         remarks.append(f"{len(data) - end} bytes after the last frame")
     if flags & SAMPLE:
@@ -79,17 +80,17 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     if size & (size - 1) or size > 4096:
         remarks.append(f"{size} samples a frame: Surge takes powers of two from 2 to 4096")
     if flags & INT16:
-        values = np.frombuffer(data, "<i2", there * size, 12)
-        # without 0x08 full scale is 2^14, so that int16 at its limits plays at twice full scale
+        values = np.frombuffer(data, "<i2", present * size, 12)
+        # without 0x08 full scale is 2^14: the largest int16 plays at twice full scale
         frames = from_int16(values, 32768.0 if flags & FULL_RANGE else 16384.0)
         if not flags & FULL_RANGE and np.abs(frames).max() > 1.0:
             remarks.append("16 bits without the full-range flag: plays up to 6 dB too loud")
     else:
-        frames = np.frombuffer(data, "<f4", there * size, 12).astype(np.float32)
-    root, provenance = _facts(data[end:]) if flags & METADATA and there == count else (None, {})
+        frames = np.frombuffer(data, "<f4", present * size, 12).astype(np.float32)
+    root, provenance = _facts(data[end:]) if flags & METADATA and present == count else (None, {})
     return Loaded(
         "wt",
-        check_finite(path, frames.reshape(there, size)),
+        check_finite(path, frames.reshape(present, size)),
         "the header",
         "int16" if flags & INT16 else "float32",
         root_pitch=root,
@@ -99,7 +100,8 @@ def load(path: str | os.PathLike[str]) -> Loaded:
 
 
 def _facts(tail: bytes) -> tuple[float | None, dict[str, str]]:
-    # by pattern, not by an XML parser: foreign metadata may be anything
+    """(root pitch, provenance) of the metadata after the frames."""
+    # by a pattern and not by an XML parser: the metadata of other programs may be anything
     text = tail[: 1 << 20].split(b"\0")[0].decode("utf-8", "replace")
     if own := re.search(r"<make-wavetable>([^<]*)</make-wavetable>", text):
         return facts_from(html.unescape(own.group(1)))

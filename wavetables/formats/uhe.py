@@ -1,4 +1,4 @@
-"""u-he Hive: a Serum WAV with Hive's own `uhWT` chunk as well (KVR forum, post 8744977): both synths know it."""
+"""u-he Hive: a WAV with Serum's `clm ` chunk and Hive's own `uhWT` chunk (KVR forum, post 8744977), for both synths."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wavetables.table import Table
 
 
 def write(path: str | os.PathLike[str], table: Table, force: bool = False) -> None:
-    """Write `table` bit-exact: `fmt `, `clm `, `uhWT` (272 bytes), `data`, then what the table says of itself.
-    Raises UserError: peaks above full scale, the file exists (unless `force`), an unwritable place."""
+    """Write a table bit-exact: `fmt `, `clm `, `uhWT` (272 bytes), `data`, then name, root pitch and provenance.
+    Raises UserError: a table that clips, a file that exists (unless `force`), a place that cannot be written."""
     check_peak(path, table)
     count, size = table.frames.shape
-    text = table.name.encode("ascii", "replace")[:255]
-    mark = riff.chunk(b"uhWT", struct.pack("<IIII256s", 0, count, size, 0, text))
+    name = table.name.encode("ascii", "replace")[:255]
+    mark = riff.chunk(b"uhWT", struct.pack("<IIII256s", 0, count, size, 0, name))
     with atomic(path, force) as temporary:
         temporary.write_bytes(riff.wave(table.frames, before=riff.clm(table.name) + mark, after=riff.info(table)))
 

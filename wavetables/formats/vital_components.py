@@ -1,5 +1,5 @@
-"""The components of a Vital table as its JSON holds them: sources that make a frame at every position, modifiers that
-change it, each with key frames. ValueError says what is damaged."""
+"""The components of a Vital table as its JSON holds them. Sources make a frame at every position, modifiers change it.
+Each has key frames. A ValueError says what is damaged."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ NUMBERED = (*SOURCES[:3], *MODIFIERS)  # before 0.3.3 kinds were numbers
 class Component:
     """A source or a modifier.
 
-    members    what the file says of it;  keyframes  the same of each key frame, by position
-    places     (k,) their positions, ascending, k >= 1
-    samples    (k, 2048) of a Wave Source, (n,) the audio of an Audio File Source, else empty
+    kind: its type, one of SOURCES or MODIFIERS
+    members: its JSON object
+    keyframes: the JSON objects of its key frames, by position
+    places: (k,) the positions of the key frames, ascending, k >= 1
+    samples: float64 (k, 2048) of a Wave Source, (n,) the audio of an Audio File Source, else empty
     """
 
     kind: str
@@ -43,24 +45,24 @@ class Component:
 
     @property
     def last(self) -> int:
-        """The last position it changes at."""
+        """The last position at which it changes."""
         return LAST if self.kind == "Shepard Tone Source" else int(self.places[-1])
 
     def choice(self, key: str, count: int, default: int = 0) -> int:
-        """One of 0..count - 1."""
-        found = number_in(self.members, key, default, 0, count - 1)
-        if found != int(found):
+        """The choice under `key`, one of 0..count - 1. Raises ValueError for anything else."""
+        number = number_in(self.members, key, default, 0, count - 1)
+        if number != int(number):
             raise ValueError(f"{key} of the {self.kind}")
-        return int(found)
+        return int(number)
 
     def along(self, at: Array, key: str, default: float, low: float, high: float) -> Array:
-        """(n, 1): a number of the key frames, at every position."""
-        values = np.asarray([number_in(each, key, default, low, high) for each in self.keyframes])
+        """The number under `key` of the key frames at the positions `at` (n,), as (n, 1)."""
+        values = np.asarray([number_in(keyframe, key, default, low, high) for keyframe in self.keyframes])
         before, after, share = self.between(at)
         return np.asarray(values[before] * (1 - share) + values[after] * share)[:, None]
 
     def between(self, at: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-        """The key frames before and after every position, and how far (0..1) it lies between them."""
+        """For positions `at` (n,): the numbers of the key frames before and after, and the share (0..1) of the way."""
         place = np.interp(at, self.places, np.arange(len(self.places)))
         before = place.astype(np.int64)
         after = np.minimum(before + 1, len(self.places) - 1)
@@ -69,7 +71,11 @@ class Component:
 
 
 def number_in(members: Mapping[str, Any], key: str, default: float, low: float, high: float) -> float:
-    """The number under `key`, `default` where there is none. Raises ValueError: no number, or outside low..high."""
+    """The number under `key`, `default` where there is none. Raises ValueError: no number, or one outside low..high.
+
+    >>> number_in({"phase": 2}, "phase", 0.0, 0, 10), number_in({}, "phase", 0.5, 0, 10)
+    (2.0, 0.5)
+    """
     value = members.get(key, default)
     if not isinstance(value, (int, float)) or not low <= value <= high:  # NaN is not
         raise ValueError(f"{key} = {str(value)[:20]}")
@@ -77,8 +83,12 @@ def number_in(members: Mapping[str, Any], key: str, default: float, low: float, 
 
 
 def parse(component: object, version: Version, remarks: list[str]) -> Component | None:
-    """The component of a table of that version, its samples decoded; None for a kind that is not known. What is odd is
-    added to `remarks`."""
+    """The component that a JSON object describes, its samples decoded; None for an unknown kind.
+
+    version: of the Vital that wrote the file
+    remarks: sentences about what is odd are appended
+    Raises ValueError that says what is damaged.
+    """
     if not isinstance(component, dict):
         raise ValueError("component")
     kind = component.get("type")
@@ -103,13 +113,14 @@ def parse(component: object, version: Version, remarks: list[str]) -> Component 
     keyframes = [by_place.get(place, {}) for place in places]
     samples = np.zeros(0)
     if kind in ("Wave Source", "Shepard Tone Source"):
-        samples = np.stack([_wave(each.get("wave_data"), is_int16(version), remarks) for each in keyframes])
+        waves = [_wave(keyframe.get("wave_data"), is_int16(version), remarks) for keyframe in keyframes]
+        samples = np.stack(waves)
     elif kind == "Audio File Source":
         samples = _decoded(component.get("audio_file"), version >= (0, 3, 7), "audio_file", remarks)
         if not len(samples):
             raise ValueError("an imported sound without samples")
     elif kind == "Line Source" and version < (0, 7, 7):
-        keyframes = [{**each, "line": _old_line(each)} for each in keyframes]
+        keyframes = [{**keyframe, "line": _old_line(keyframe)} for keyframe in keyframes]
     return Component(kind, component, keyframes, np.asarray(places), samples)
 
 
@@ -126,6 +137,7 @@ def listed(value: object, what: str) -> list[Any]:
 
 
 def _wave(text: object, int16: bool, remarks: list[str]) -> Array:
+    """The 2048 samples of a key frame."""
     data = _decoded(text, int16, "wave_data", remarks)
     if len(data) < FRAME_SIZE:
         raise ValueError(f"a key frame of {len(data)} samples; {FRAME_SIZE} are needed: Vital would play noise")
@@ -144,13 +156,13 @@ def _decoded(text: object, int16: bool, what: str, remarks: list[str]) -> Array:
         raise ValueError(f"{what} is no base64") from None
     if int16:
         return np.asarray(np.frombuffer(data, "<i2", len(data) // 2) / 32767.0)
-    with np.errstate(invalid="ignore"):  # a NaN that signals; all NaN are refused later
+    with np.errstate(invalid="ignore"):  # signalling NaN warn here; every NaN is refused later
         return np.frombuffer(data, "<f4", len(data) // 4).astype(np.float64)
 
 
 def _old_line(keyframe: Mapping[str, Any]) -> dict[str, Any]:
-    """The line of a key frame before 0.7.7, which had heights of -1..1 and no points at its ends: there it went on
-    around the cycle."""
+    """The line of a key frame before 0.7.7 in today's form. It had heights of -1..1 and no points at its ends, where it
+    went on around the cycle."""
     points, powers = (listed(keyframe.get(key), key) for key in ("points", "powers"))
     try:
         ends = np.asarray(points[: 2 * len(powers)], dtype=np.float64).reshape(-1, 2) * [1, 0.5] + [0, 0.5]
@@ -162,4 +174,4 @@ def _old_line(keyframe: Mapping[str, Any]) -> dict[str, Any]:
     gap = x0 - x1 + 1
     height = (y0 + y1) / 2 if gap < 0.001 else y1 + (y0 - y1) * (1 - x1) / gap
     around = [[0.0, height], *ends.tolist(), [1.0, height]]
-    return {"points": [each for point in around for each in point], "powers": [0.0, *powers, 0.0]}
+    return {"points": [number for point in around for number in point], "powers": [0.0, *powers, 0.0]}

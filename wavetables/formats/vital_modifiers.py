@@ -1,4 +1,5 @@
-"""What changes the frames of a Vital table: `at` (n,) are positions 0..256, frames float64 (n, 2048), all at once."""
+"""The modifiers of a Vital table. Each changes the frames of all positions at once: `at` (n,) are positions 0..256, the
+frames float64 (n, 2048)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ PLACE = np.arange(FRAME_SIZE) / (FRAME_SIZE - 1)  # of a sample in its frame, 0.
 
 
 def bent(value: Array, power: Array | float) -> Array:
-    """`value` (-1..1) along an exponential of that power, odd around 0; a straight line near power 0."""
+    """`value` (-1..1) along an exponential curve of that power, odd around 0. Near power 0 it is a straight line."""
     power = np.broadcast_to(power, value.shape)
     flat = np.abs(power) < 0.01
     safe = np.where(flat, 1.0, power)
@@ -21,26 +22,27 @@ def bent(value: Array, power: Array | float) -> Array:
 
 
 def levelled(frames: Array, louder: bool) -> Array:
-    """Every frame with its peak at 1; quieter ones only where `louder`."""
+    """Every frame with its peak at 1. Frames with a lower peak stay as they are, unless `louder`."""
     peak = np.abs(frames).max(1, keepdims=True)
     return np.asarray(frames / np.maximum(peak, 1e-7 if louder else 1.0))
 
 
 def _phases(modifier: Component, at: Array, frames: Array) -> Array:
-    """Phase Shift: of all harmonics alike or in proportion to their number, odd ones the other way or not."""
+    """Phase Shift: all harmonics turn alike, or in proportion to their number; in some styles the odd ones turn the
+    other way."""
     turn, mix = modifier.along(at, "phase", 0.0, -1e4, 1e4), modifier.along(at, "mix", 1.0, -1, 2)
     spectrum = np.fft.rfft(frames)
     number = np.arange(spectrum.shape[1])
     style = modifier.choice("style", 5)
     if style == 4:
         return np.fft.irfft(np.abs(spectrum).astype(np.complex128))
-    way = np.where(number % 2, -1.0, 1.0) if style in (1, 3) else np.ones(len(number))
-    turned = np.exp(-1j * turn * way * (number if style < 2 else 1.0))
+    sign = np.where(number % 2, -1.0, 1.0) if style in (1, 3) else np.ones(len(number))
+    turned = np.exp(-1j * turn * sign * (number if style < 2 else 1.0))
     return np.fft.irfft(spectrum * (mix * turned + 1 - mix))
 
 
 def _window(modifier: Component, at: Array, frames: Array) -> Array:
-    """Wave Window: both ends of the frame faded."""
+    """Wave Window: both ends of the frame are faded."""
     left, right = modifier.along(at, "left_position", 0.25, -1, 2), modifier.along(at, "right_position", 0.75, -1, 2)
     shape = modifier.choice("window_shape", 5)
     for inside, t in (
@@ -59,7 +61,7 @@ def _window(modifier: Component, at: Array, frames: Array) -> Array:
 
 
 def _filtered(modifier: Component, at: Array, frames: Array) -> Array:
-    """Frequency Filter: harmonics under a slope, a triangle or a comb."""
+    """Frequency Filter: the harmonics are weighted by a slope, a triangle or a comb."""
     corner = 2.0 ** modifier.along(at, "cutoff", 4.0, -20, 20)
     shape = modifier.along(at, "shape", 0.5, 0, 1)
     spectrum = np.fft.rfft(frames)
@@ -76,7 +78,7 @@ def _filtered(modifier: Component, at: Array, frames: Array) -> Array:
 
 
 def _slewed(modifier: Component, at: Array, frames: Array) -> Array:
-    """Slew Limiter: steps up and down of a limited size, twice around the frame."""
+    """Slew Limiter: steps up and down are limited in size, twice around the frame."""
     up, down = (
         2 / FRAME_SIZE / np.maximum(modifier.along(at, key, 0.0, -1e4, 1e4)[:, 0], 1 / FRAME_SIZE)
         for key in ("up_run_rise", "down_run_rise")
@@ -91,14 +93,14 @@ def _slewed(modifier: Component, at: Array, frames: Array) -> Array:
 
 
 def _folded(modifier: Component, at: Array, frames: Array) -> Array:
-    """Wave Folder: the angle whose sine the wave is, multiplied."""
+    """Wave Folder: the wave is taken as the sine of an angle, and the angle is multiplied."""
     boost = modifier.along(at, "fold_boost", 1.0, -1e3, 1e3)
     peak = np.maximum(np.abs(frames).max(1, keepdims=True), 1.0)
     return np.asarray(np.sin(peak * boost * np.arcsin(np.clip(frames / peak, -1, 1))))
 
 
 def _warped(modifier: Component, at: Array, frames: Array) -> Array:
-    """Wave Warp: time and height along exponentials, from the middle or from one side."""
+    """Wave Warp: time and height follow exponential curves, from the middle or from one side."""
     across, upright = (modifier.along(at, f"{key}_power", 0.0, -100, 100) for key in ("horizontal", "vertical"))
     place = np.broadcast_to(PLACE, frames.shape)
     if modifier.members.get("horizontal_asymmetric") is True:

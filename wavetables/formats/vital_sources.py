@@ -1,7 +1,7 @@
-"""What Vital plays of a group of components, at every position of its knob.
+"""The sources of a Vital table, and how Vital renders components at every position of its knob.
 
-Every function works on all positions at once: `at` (n,) are positions 0..256, frames are float64 (n, 2048). The shapes
-of all curves are those of Vital 1.0 and were compared with it through `vita`. ValueError says what is damaged.
+Every function works on all positions at once: `at` (n,) are positions 0..256, frames are float64 (n, 2048). All curves
+are those of Vital 1.0, compared with it through `vita`. A ValueError says what is damaged.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ Spectrum = NDArray[np.complex128]
 
 
 def render(groups: Sequence[Sequence[Component]], count: int) -> Array:
-    """(count, 2048): the mean of the groups at positions 0..count - 1. Of several sources in a group the last one
-    counts, and the modifiers after it. Raises ValueError: numbers missing or absurd."""
+    """Render groups of components at the positions 0..count - 1.
+
+    Returns float64 (count, 2048), the mean of the groups. Of several sources in a group the last one counts, and the
+    modifiers after it. Raises ValueError: numbers that are missing or absurd.
+    """
     at = np.arange(count, dtype=np.float64)
     total = np.zeros((count, FRAME_SIZE))
     for group in groups:
@@ -37,7 +40,7 @@ def render(groups: Sequence[Sequence[Component]], count: int) -> Array:
 
 
 def _waves(source: Component, at: Array) -> Array:
-    """Key frames, and between them samples or harmonics on straight or cubic lines."""
+    """Wave Source: its key frames; between them samples or harmonics follow straight or cubic lines."""
     before, after, share = source.between(at)
     part = share[:, None]
     spectral = source.choice("interpolation", 2, SPECTRAL) == SPECTRAL
@@ -54,8 +57,8 @@ def _waves(source: Component, at: Array) -> Array:
 
 
 def _morphed(first: Spectrum, second: Spectrum, share: Array) -> Spectrum:
-    """Square roots of the amplitudes and the shorter way between the phases, harmonic by harmonic; the mean and the
-    highest one, which have no phase, straight."""
+    """Harmonic by harmonic, straight lines between the square roots of the amplitudes, and the shorter way between the
+    phases. The mean and the highest harmonic have no phase and follow straight lines."""
     size = (np.sqrt(np.abs(first)) * (1 - share) + np.sqrt(np.abs(second)) * share) ** 2
     phase = np.where(first == 0, np.angle(second), np.angle(first) + share * np.angle(second * first.conj()))
     blended = size * np.exp(1j * phase)
@@ -65,7 +68,8 @@ def _morphed(first: Spectrum, second: Spectrum, share: Array) -> Spectrum:
 
 
 def _cubic(source: Component, index: NDArray[np.int64], share: Array, spectral: bool) -> Array:
-    """Curves whose slope at a key frame is that of its neighbours' line; level at both ends of the table."""
+    """Curves whose slope at a key frame is that of the line through its neighbours. They are level at both ends of the
+    table."""
     count = len(source.places)
     numbers = (
         np.where(index > 0, index - 1, np.minimum(index + 1, count - 1)),
@@ -73,24 +77,25 @@ def _cubic(source: Component, index: NDArray[np.int64], share: Array, spectral: 
         np.minimum(index + 1, count - 1),
         np.where(index + 2 < count, index + 2, index),
     )
-    places = [source.places[each].astype(np.float64)[:, None] for each in numbers]
+    places = [source.places[number].astype(np.float64)[:, None] for number in numbers]
     spans = [after - before for before, after in pairwise(places)]
     if not spectral:
-        return _curve([source.samples[each] for each in numbers], spans, share)
+        return _curve([source.samples[number] for number in numbers], spans, share)
     spectrum = np.fft.rfft(source.samples)
-    four = [spectrum[each] for each in numbers]
-    size = _curve([np.sqrt(np.abs(each)) for each in four], spans, share) ** 2
+    four = [spectrum[number] for number in numbers]
+    size = _curve([np.sqrt(np.abs(harmonics)) for harmonics in four], spans, share) ** 2
     phases = [np.angle(four[0])]
     for before, after in pairwise(four):
         phases.append(phases[-1] + np.where(after != 0, np.angle(after * before.conj()), 0.0))
     blended = size * np.exp(1j * _curve(phases, spans, share))
     for edge in (0, -1):
-        blended[:, edge] = _curve([each[:, edge, None].real for each in four], spans, share)[:, 0]
+        blended[:, edge] = _curve([harmonics[:, edge, None].real for harmonics in four], spans, share)[:, 0]
     return np.fft.irfft(blended)
 
 
 def _curve(values: Sequence[Array], spans: Sequence[Array], share: Array) -> Array:
-    """The third of four values to the next, of the two in the middle (`share` 0..1 of the way between them)."""
+    """The curve through the two middle ones of four values, at `share` (0..1) of the way between them. `spans` are the
+    three distances between the four."""
     early, start, stop, late = values
     safe = np.where(spans[1] > 0, spans[1], 1.0)
     rise = np.where(spans[0] > 0, (stop - early) / (1 + np.maximum(spans[0], 0) / safe), 0.0)
@@ -101,7 +106,7 @@ def _curve(values: Sequence[Array], spans: Sequence[Array], share: Array) -> Arr
 
 
 def _octaves(source: Component, at: Array) -> Array:
-    """A key frame that turns into itself an octave higher."""
+    """Shepard Tone Source: a key frame that turns into itself an octave higher."""
     low = np.fft.rfft(source.samples[:1])
     high = np.zeros_like(low)
     high[:, ::2] = low[:, : FRAME_SIZE // 4 + 1]
@@ -112,9 +117,9 @@ def _octaves(source: Component, at: Array) -> Array:
 
 
 def _lines(source: Component, at: Array) -> Array:
-    """Points joined by lines of a power, straight or rounded; points and powers move between the key frames."""
+    """Line Source: points joined by curves of a power. Points and powers move between the key frames."""
     points, powers, smooth = zip(*map(_line, source.keyframes), strict=True)
-    pulls = np.asarray([number_in(each, "pull_power", 0.0, -100, 100) for each in source.keyframes])
+    pulls = np.asarray([number_in(keyframe, "pull_power", 0.0, -100, 100) for keyframe in source.keyframes])
     before, after, share = source.between(at)
     share = bent(share, pulls[before] - pulls[after])
     frames = np.empty((len(at), FRAME_SIZE))
@@ -127,6 +132,7 @@ def _lines(source: Component, at: Array) -> Array:
 
 
 def _line(keyframe: Mapping[str, Any]) -> tuple[Array, Array, bool]:
+    """(points (k, 2), powers (k,), whether the curves are rounded) of a key frame."""
     line = keyframe.get("line")
     if not isinstance(line, Mapping):
         raise ValueError("a key frame without its line")
@@ -135,8 +141,8 @@ def _line(keyframe: Mapping[str, Any]) -> tuple[Array, Array, bool]:
         raise ValueError("points of a line")
     if len(points) < 2 * len(powers):
         raise ValueError("points of a line")
-    ends = [number_in({"point": each}, "point", 0.0, -10, 10) for each in points[: 2 * len(powers)]]
-    bends = [number_in({"power": each}, "power", 0.0, -100, 100) for each in powers]
+    ends = [number_in({"point": number}, "point", 0.0, -10, 10) for number in points[: 2 * len(powers)]]
+    bends = [number_in({"power": number}, "power", 0.0, -100, 100) for number in powers]
     count = int(number_in(line, "num_points", len(powers), 1, MAX_POINTS))
     return _padded(np.reshape(ends, (-1, 2)), count), _padded(np.asarray(bends), count), line.get("smooth") is True
 
@@ -146,8 +152,8 @@ def _padded(values: Array, count: int) -> Array:
 
 
 def _drawn(points: Array, powers: Array, smooth: bool) -> Array:
-    """(2048,): heights 0..1 of a line through `points` (k, 2). A sample belongs to the stretch that the sample before
-    it has not passed: a corner falls one sample late."""
+    """(2048,): heights 0..1 of a line through `points` (k, 2). As in Vital, corners come one sample late: a sample
+    belongs to the stretch in which the sample before it lies."""
     behind = np.concatenate([[-1.0], PLACE[:-1]])
     end = np.searchsorted(np.maximum.accumulate(points[:, 0]), behind, side="left")
     around = np.concatenate(
@@ -163,7 +169,7 @@ def _drawn(points: Array, powers: Array, smooth: bool) -> Array:
 
 
 def _sound(source: Component, at: Array) -> Array:
-    """A window that moves over an imported sound."""
+    """Audio File Source: a window that moves over an imported sound."""
     window = number_in(source.members, "window_size", FRAME_SIZE, 1, 1e5)
     start = source.along(at, "start_position", 0.0, 0, 1e7)
     style = source.choice("fade_style", 4)
@@ -189,7 +195,7 @@ def _sound(source: Component, at: Array) -> Array:
 
 
 def _spliced(source: Component, at: Array, start: Array, window: float) -> Array:
-    """The window, its beginning crossfaded from what follows its end, turned so that neighbours keep their phases."""
+    """The window, its beginning crossfaded from what follows its end, and turned so that neighbours stay in phase."""
     fade = (source.along(at, "window_fade", 1.0, 0, 1) * FRAME_SIZE).astype(np.int64)
     number = np.arange(FRAME_SIZE)
     frames = _read(source.samples, start + number / FRAME_SIZE * window)
@@ -202,7 +208,7 @@ def _spliced(source: Component, at: Array, start: Array, window: float) -> Array
 
 
 def _read(audio: Array, place: Array) -> Array:
-    """`audio` between its samples, by Catmull-Rom curves."""
+    """`audio` at fractional places, by Catmull-Rom curves between its samples."""
     place = np.clip(place, 0, len(audio) - 1)
     index = place.astype(np.int64)
     t = place - index
@@ -211,7 +217,7 @@ def _read(audio: Array, place: Array) -> Array:
 
 
 def _scattered(source: Component, count: int) -> Array:
-    """Vital's own random phases: a Mersenne twister started with the file's number."""
+    """Vital's own random phases: those of a Mersenne twister whose seed the file holds."""
     twister = np.random.MT19937()
     twister._legacy_seeding(int(number_in(source.members, "random_seed", 0, -(2**31), 2**32 - 1)) & 0xFFFFFFFF)
     return np.asarray((twister.random_raw(count) / 2.0**32 * 2 - 1) * np.pi)

@@ -1,7 +1,7 @@
-"""Any wavetable in a WAV: Serum's, Hive's, Surge's, a sampler's, a hardware bank's or a bare single cycle.
+"""The reader of every wavetable WAV: of Serum, Hive, Surge, a sampler, a hardware bank, or a bare single cycle.
 
-The frame size comes from, in order of trust: who asks, `clm `, `uhWT`, `srge`/`srgo`, evenly spaced `cue ` points, the
-loop of a `smpl` chunk, the file's name (WT512), its length and content. What was decided and why is part of the answer.
+The frame size comes from the first of these that is there: the caller, `clm `, `uhWT`, `srge` or `srgo`, evenly spaced
+`cue ` points, the loop of a `smpl` chunk, the file's name (WT512), its length and content. Loaded.decision says which.
 """
 
 from __future__ import annotations
@@ -20,71 +20,80 @@ from wavetables.formats.common import MAX_FILE_FRAMES, SIZES, Loaded, check_fini
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
 BANKS = {16384: (256,), 8192: (128, 256)}  # samples of unmarked banks that hardware reads, frame sizes they may have
-SMOOTH = 4.0  # typical steps of a wave: above it the wrap is no place where the wave goes on
+SMOOTH = 4.0  # times the typical step of a wave: with a larger step at its end, a cycle does not go on into itself
 
 
 def load(path: str | os.PathLike[str], size: int | None = None) -> Loaded:
-    """Read a wavetable WAV as it is. `size` (2..8192) overrules the file's own samples a frame; up to 8192 samples that
-    fit no table are a single cycle. No length field is trusted; memory stays bounded. Raises UserError: missing, not
-    WAV, a recording, truncated to nothing, NaN."""
+    """Read a wavetable WAV as it is.
+
+    size: samples a frame, 2..8192, whatever the file says
+    Up to 8192 samples that fit no table are a single cycle. No length field is trusted, and memory stays bounded.
+    Raises UserError: missing, no WAV, a recording, cut short to nothing, NaN.
+    """
     name = Path(path)
-    found = riff.scan(name)
-    remarks = list(found.remarks)
-    rate, channels, encoding, samples = riff.samples(found, name)
-    decided, why = (size, "asked for") if size is not None else _frame_size(found, samples, name, remarks)
+    chunks = riff.scan(name)
+    remarks = list(chunks.remarks)
+    rate, channels, encoding, samples = riff.samples(chunks, name)
+    decided, decision = (size, "asked for") if size is not None else _frame_size(chunks, samples, name, remarks)
     if decided not in SIZES:
-        raise UserError(f"{name}: frames of {decided} samples; {SIZES[0]}..{SIZES[-1]} are possible")
+        raise UserError(f"frames of {decided} samples; {SIZES[0]}..{SIZES[-1]} are possible", path=name)
     count, rest = divmod(len(samples), decided)
     if count == 0:
-        raise UserError(f"{name}: {len(samples)} samples are less than one frame of {decided}; not a whole wavetable")
+        raise UserError(
+            f"{len(samples)} samples are less than one frame of {decided}; not a whole wavetable", path=name
+        )
     if count > MAX_FILE_FRAMES:
-        raise UserError(f"{name}: {count} frames of {decided} samples; a recording, not a wavetable: import it instead")
+        raise UserError(
+            f"{count} frames of {decided} samples; a recording, not a wavetable: import it instead", path=name
+        )
     if rest:
         remarks.append(f"{rest} samples after the last whole frame dropped")
     if channels > 1:
         remarks.append(f"{channels} channels; the first one is used")
-    root, provenance = facts_from(found.info.get("ICMT", ""))
-    provenance = {**_credits(found), **provenance}
+    root, provenance = facts_from(chunks.info.get("ICMT", ""))
+    provenance = {**_credits(chunks), **provenance}
     return Loaded(
         "wav",
         check_finite(name, samples[: count * decided].reshape(count, decided)),
-        why,
+        decision,
         encoding,
         rate,
         channels,
-        _flags(found),
-        tuple(found.order),
-        found.info.get("INAM", ""),
+        _flags(chunks),
+        tuple(chunks.order),
+        chunks.info.get("INAM", ""),
         root,
         provenance,
         tuple(remarks),
-        found.bodies["fmt "][:2] == b"\xfe\xff",
+        chunks.bodies["fmt "][:2] == b"\xfe\xff",
     )
 
 
 def is_marked(path: str | os.PathLike[str]) -> bool:
-    """True when the file is a WAV that says itself that it is a wavetable (`clm `, `uhWT`, `srge`, `srgo`)."""
+    """True for a WAV that says itself that it is a wavetable (`clm `, `uhWT`, `srge`, `srgo`)."""
     try:
-        found = riff.scan(path)
+        chunks = riff.scan(path)
     except UserError:
         return False
-    return "data" in found.order and _marked_size(found, []) is not None
+    return "data" in chunks.order and _marked_size(chunks, []) is not None
 
 
-def _credits(found: riff.Found) -> dict[str, str]:
-    """Author and licence as other programs say them; Vital's own files name the author in the clm chunk."""
-    told = {key: found.info[tag] for key, tag in riff.CREDITS.items() if found.info.get(tag)}
-    bracketed = re.search(rb"\[([^\]]+)\]", found.bodies.get("clm ", b"")[:256])
-    return {**({"author": bracketed.group(1).decode("utf-8", "replace")} if bracketed else {}), **told}
+def _credits(chunks: riff.Chunks) -> dict[str, str]:
+    """Author and licence as other programs write them. Vital's own files name the author in the clm chunk."""
+    credits = {key: chunks.info[tag] for key, tag in riff.CREDITS.items() if chunks.info.get(tag)}
+    bracketed = re.search(rb"\[([^\]]+)\]", chunks.bodies.get("clm ", b"")[:256])
+    return {**({"author": bracketed.group(1).decode("utf-8", "replace")} if bracketed else {}), **credits}
 
 
-def _flags(found: riff.Found) -> str | None:
-    match = re.match(rb"<!>.{0,8}? ([0-9]{8})", found.bodies.get("clm ", b""), re.DOTALL)
+def _flags(chunks: riff.Chunks) -> str | None:
+    """The eight digits of the clm chunk."""
+    match = re.match(rb"<!>.{0,8}? ([0-9]{8})", chunks.bodies.get("clm ", b""), re.DOTALL)
     return match.group(1).decode("ascii") if match else None
 
 
-def _marked_size(found: riff.Found, remarks: list[str]) -> tuple[int, str] | None:
-    bodies = found.bodies
+def _marked_size(chunks: riff.Chunks, remarks: list[str]) -> tuple[int, str] | None:
+    """(samples a frame, which chunk says it), None without such a chunk."""
+    bodies = chunks.bodies
     if match := re.match(rb"<!>([0-9]{1,5})", bodies.get("clm ", b"")):
         if int(match.group(1)) in SIZES:
             return int(match.group(1)), "clm chunk"
@@ -99,12 +108,13 @@ def _marked_size(found: riff.Found, remarks: list[str]) -> tuple[int, str] | Non
     return None
 
 
-def _frame_size(found: riff.Found, samples: Floats, name: Path, remarks: list[str]) -> tuple[int, str]:
-    if marked := _marked_size(found, remarks):
+def _frame_size(chunks: riff.Chunks, samples: Floats, name: Path, remarks: list[str]) -> tuple[int, str]:
+    """(samples a frame, what tells it). Raises UserError."""
+    if marked := _marked_size(chunks, remarks):
         return marked
-    if (step := _cue_step(found.bodies.get("cue ", b""))) in SIZES:
+    if (step := _cue_step(chunks.bodies.get("cue ", b""))) in SIZES:
         return step, "evenly spaced cue points"
-    if (loop := _loop(found.bodies.get("smpl", b""))) in SIZES and loop & (loop - 1) == 0:
+    if (loop := _loop(chunks.bodies.get("smpl", b""))) in SIZES and loop & (loop - 1) == 0:
         return loop, "length of the sample loop"
     if (match := re.search(r"(?i)(?:^|[^a-z])wt[-_ ]?(\d{2,4})(?!\d)", name.stem)) and int(match.group(1)) in SIZES:
         return int(match.group(1)), "the file's name"
@@ -116,11 +126,12 @@ def _frame_size(found: riff.Found, samples: Floats, name: Path, remarks: list[st
         return FRAME_SIZE, f"no mark, but a whole number of frames of {FRAME_SIZE}"
     if length in SIZES:
         return length, "no mark, and too short for anything but a single cycle"
-    raise UserError(f"{name}: no sign of a wavetable ({length} samples, no clm chunk); import it as a sound instead")
+    raise UserError(f"no sign of a wavetable ({length} samples, no clm chunk); import it as a sound instead", path=name)
 
 
 def _wraps(samples: Floats, size: int) -> bool:
-    """True when cycles of `size` run on over their own ends, in value and in slope: no larger than the wave's own."""
+    """True when cycles of `size` samples go on from their end into their beginning, in value and in slope: with steps
+    not much larger than elsewhere in the wave."""
     frames = samples.reshape(-1, size).astype(np.float64)
     around = np.concatenate([frames[:, -2:], frames[:, :2]], axis=1)
     for order in (1, 2):
@@ -131,6 +142,7 @@ def _wraps(samples: Floats, size: int) -> bool:
 
 
 def _cue_step(body: bytes) -> int:
+    """Samples between the points of a `cue ` chunk, 0 where they are not evenly spaced."""
     if len(body) < 52:
         return 0
     points = np.frombuffer(body, "<u4", (len(body) - 4) // 24 * 6, 4).reshape(-1, 6)[:, 5]
@@ -139,6 +151,7 @@ def _cue_step(body: bytes) -> int:
 
 
 def _loop(body: bytes) -> int:
+    """Samples in the first loop of a `smpl` chunk, 0 without one."""
     if len(body) < 60:
         return 0
     start, stop = struct.unpack("<II", body[44:52])

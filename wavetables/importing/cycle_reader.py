@@ -1,4 +1,4 @@
-"""Cycles of a sound, read band-limited along the exact phase of its note."""
+"""Reads the cycles of a sound, band-limited, along the exact phase of its note."""
 
 from __future__ import annotations
 
@@ -17,28 +17,31 @@ Doubles = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Numbers = NDArray[np.int64]
 
-HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # Kaiser-windowed sinc, images below -90 dB
-BLOCK = 1 << 12  # points read at once: their taps stay in the cache of a core
+HALF_TAPS, BETA, TABLE_STEPS = 32, 9.0, 512  # a Kaiser-windowed sinc whose images are below -90 dB
+BLOCK = 1 << 12  # points read at once, so that their taps stay in the cache of a core
 
 
 @dataclass(frozen=True)
 class Phase:
-    """The note's phase: `cycles` at `seconds`, both strictly rising."""
+    """The phase of a note: at `seconds` (n,) so many `cycles` (n,) have passed. Both rise strictly."""
 
     seconds: Doubles
     cycles: Doubles
 
     @staticmethod
     def of(track: PitchTrack, sound: Sound) -> Phase:
-        # finer than the track's own steps: between two of them f0 is a straight line and phase is curved
+        """The phase along a pitch track, for the whole of `sound`."""
+        # finer steps than the track's own: between those f0 is a straight line, and phase is curved
         seconds = np.arange(0.0, sound.seconds + 0.0015, 0.001)
         return Phase(seconds, track.cycles(seconds))
 
     def at(self, seconds: float) -> float:
+        """Cycles that have passed at a time."""
         return float(np.interp(seconds, self.seconds, self.cycles))
 
     def seconds_of(self, cycles: NDArray[Any]) -> Doubles:
-        """Cubic Hermite between the values (its slopes are the periods), straight beyond the ends."""
+        """The times at which so many `cycles` have passed: by cubic Hermite curves between the values, whose slopes are
+        the periods, and straight lines beyond the ends."""
         k = np.clip(np.searchsorted(self.cycles, cycles, "right") - 1, 0, len(self.cycles) - 2)
         span = self.cycles[k + 1] - self.cycles[k]
         u = (cycles - self.cycles[k]) / span
@@ -50,32 +53,38 @@ class Phase:
 
     @cached_property
     def periods(self) -> Doubles:
-        """Seconds a cycle."""
+        """(n,): the length of a cycle in seconds, at `seconds`."""
         return np.asarray(1.0 / np.gradient(self.cycles, self.seconds, edge_order=2), dtype=np.float64)
 
     def f0(self, numbers: NDArray[np.int64]) -> Doubles:
-        """Hz during the cycles of these numbers."""
+        """Hz during the cycles with these numbers (n,)."""
         return np.asarray(1.0 / (self.seconds_of(numbers + 1) - self.seconds_of(numbers)), dtype=np.float64)
 
 
 class Reader:
-    """Reads a signal at any places, band-limited."""
+    """Reads a signal at fractional sample numbers, band-limited.
+
+    x: float32 (n,)
+    rate: in Hz
+    low_hz: the lowest f0 of the note; it decides how many points are read of a cycle
+    """
 
     def __init__(self, x: Floats, rate: int, low_hz: float):
         self.rate = rate
-        # a fifth more than the source has samples a cycle: images fall above the source's Nyquist and go with it
+        # a fifth more points than the sound has samples a cycle: images fall above the sound's Nyquist frequency, where
+        # they are dropped
         self.points = int(2 ** np.ceil(np.log2(max(1.2 * rate / low_hz, 16.0))))
         self.x = np.pad(x, (HALF_TAPS, HALF_TAPS + 1))
         self.count = len(x)
         place = np.arange(-HALF_TAPS * TABLE_STEPS, HALF_TAPS * TABLE_STEPS + 1) / TABLE_STEPS
         window = np.i0(BETA * np.sqrt(np.maximum(1 - (place / HALF_TAPS) ** 2, 0))) / np.i0(BETA)
         kernel = np.sinc(place) * window
-        # row r: the taps for a place r / TABLE_STEPS behind a sample
+        # row r: the taps for a place r / TABLE_STEPS after a sample
         taps = kernel[:-1].reshape(-1, TABLE_STEPS)[::-1].T
         self.taps = np.vstack([taps, np.append(0.0, taps[0, :-1])]).astype(np.float32)
 
     def cycles(self, phase: Phase, numbers: NDArray[np.int64]) -> Doubles:
-        """Cycles of the numbers (n,) as (n, points)."""
+        """The cycles with these numbers (n,) as (n, points)."""
         out = np.empty((len(numbers), self.points))
         step = max(1, BLOCK // self.points)
 
@@ -88,7 +97,8 @@ class Reader:
         return out
 
     def at(self, places: Doubles) -> Doubles:
-        """Values at fractional sample numbers; silence beyond the ends. In single precision: 140 dB below the sound."""
+        """Values at fractional sample numbers (n,), zeros beyond the ends. Single precision: its error is 140 dB below
+        the sound."""
         out = np.empty(len(places))
         for a in range(0, len(places), BLOCK):
             p = np.clip(places[a : a + BLOCK], -1.0, self.count)

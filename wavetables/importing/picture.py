@@ -1,4 +1,4 @@
-"""A picture of an import: the pitch track over the spectrogram, where frames were cut, and the frames."""
+"""A picture of an import: the pitch track over the spectrogram, the places where frames were cut, and the frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nsynth_core.audio import Sound
-from nsynth_core.errors import UserError
+from nsynth_core.errors import MissingExtra
 from nsynth_core.files import atomic
 from nsynth_core.notes import note_name
 from nsynth_core.pitch import PitchTrack
@@ -18,34 +18,35 @@ from wavetables.pictures import draw_heat_map, draw_waterfall, png
 WIDE, HIGH = 10.0, 7.5  # inches
 LOW_HZ, HIGH_HZ = 20.0, 16_000.0
 RANGE_DB = 80.0
-COLUMNS = 900  # of the spectrogram at most
+COLUMNS = 900  # of the spectrogram, at most
 WINDOW_SECONDS = 0.05
 MOST_MARKS = 64
 
 
 def check_plot() -> None:
-    """Raise UserError where matplotlib is not installed."""
+    """Raise MissingExtra where matplotlib is not installed."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise UserError("--plot needs matplotlib; install it: pip install 'make-wavetable[plot]'") from error
+        raise MissingExtra("plot", "matplotlib") from error
 
 
-def write_picture(path: Path, made: Imported, force: bool = False) -> None:
-    """The picture of `made` as a PNG. Raises UserError: no matplotlib, `path` exists (unless `force`), unwritable."""
+def write_picture(path: Path, imported: Imported, force: bool = False) -> None:
+    """Write a PNG of an import. Raises MissingExtra without matplotlib; UserError: a file that exists (unless `force`),
+    a place that cannot be written."""
     check_plot()
     from matplotlib.figure import Figure
 
     figure = Figure((WIDE, HIGH), layout="constrained")
-    figure.suptitle(made.table.name, fontsize=11)
+    figure.suptitle(imported.table.name, fontsize=11)
     grid = figure.add_gridspec(2, 2, height_ratios=[1.15, 1.0])
-    if made.sound is not None:
-        _draw_track(figure.add_subplot(grid[0, :]), made.sound, made.track, made.seconds)
+    if imported.sound is not None:
+        _draw_track(figure.add_subplot(grid[0, :]), imported.sound, imported.track, imported.seconds)
     side, map_ = figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
-    draw_waterfall(side, made.table.frames)
-    count = len(made.table.frames)
+    draw_waterfall(side, imported.table.frames)
+    count = len(imported.table.frames)
     side.set_title(f"{count} frame{'s' * (count > 1)}", fontsize=9)
-    image = draw_heat_map(map_, made.table.frames)
+    image = draw_heat_map(map_, imported.table.frames)
     map_.set_title("harmonics along the table", fontsize=9)
     figure.colorbar(image, ax=map_, pad=0.02).set_label("dB under the loudest", fontsize=8)
     with atomic(path, force) as temporary:
@@ -53,7 +54,7 @@ def write_picture(path: Path, made: Imported, force: bool = False) -> None:
 
 
 def _draw_track(axes: Any, sound: Sound, track: PitchTrack | None, seconds: tuple[float, ...]) -> None:
-    """Spectrogram, f0 where it is voiced, and a mark where a frame was cut."""
+    """Draw the spectrogram, f0 where it is voiced, and a mark at each place where a frame was cut."""
     x, rate = sound.samples[:, 0].astype(np.float64), sound.rate
     size = min(2 ** round(np.log2(WINDOW_SECONDS * rate)), 2 ** int(np.log2(len(x))))
     starts = np.round(np.linspace(0, len(x) - size, min(COLUMNS, max(2, 4 * len(x) // size)))).astype(np.int64)
