@@ -26,10 +26,10 @@ def check_free(path: Path, force: bool) -> None:
 
 
 def check_no_source(target: Path, sources: Iterable[Path]) -> None:
-    """Raise UserError when `target` is one of the files it is made from. No recording is ever replaced."""
+    """Raise NotWritable when `target` is one of the files it is made from. No recording is ever replaced."""
     for source in sources:
         if target.exists() and source.exists() and target.samefile(source):
-            raise UserError(f"{source} would be replaced by what is made from it")
+            raise NotWritable(source, "it would be replaced by what is made from it")
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from nsynth_core.errors import UsageError, UserError
+from wavetables.cli.words import sentence
 from wavetables.formats import cycles, devices, registry, sfz, surge, uhe, vital, wav
-from wavetables.formats.common import from_int16, to_int16
+from wavetables.formats.common import Clipping, from_int16, to_int16
 from wavetables.resizing import resize
 from wavetables.table import FRAME_SIZE, Table
 
@@ -51,8 +52,9 @@ class TestEveryFormat:
     @pytest.mark.parametrize("name", registry.FORMATS)
     def test_never_replaces_and_never_clips(self, tmp_path, name):
         path = tmp_path / ("x" + registry.FORMATS[name].suffix)
-        with pytest.raises(UserError, match=r"\+6\.0 dBFS; normalize"):
+        with pytest.raises(Clipping, match=r"\+6\.0 dBFS") as refused:
             registry.write(path, Table(np.clip(bright(1) * 9, -2, 2).astype(np.float32), "x"), name=name)
+        assert "+6.0 dBFS; normalize" in sentence(refused.value)
         assert not list(tmp_path.iterdir())
         registry.write(path, table(1), name=name)
         with pytest.raises(UserError, match="exists already"):

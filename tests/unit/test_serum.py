@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import runpy
 import struct
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nsynth_core.errors import UserError
+from wavetables.cli.words import sentence
 from wavetables.formats import serum
+from wavetables.formats.common import Clipping
 from wavetables.table import FRAME_SIZE, Table
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "serum.wav"
@@ -97,8 +100,9 @@ class TestWrite:
         assert len(serum.read(path).frames) == 1
 
     def test_refuses_to_clip(self, tmp_path):
-        with pytest.raises(UserError, match=r"\+6\.0 dBFS; normalize"):
+        with pytest.raises(Clipping, match=r"\+6\.0 dBFS") as refused:
             serum.write(tmp_path / "x.wav", Table(2 * sines(1), "x"))
+        assert re.search(r"\+6\.0 dBFS; normalize", sentence(refused.value))
         assert list(tmp_path.iterdir()) == []
 
     @many

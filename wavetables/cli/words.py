@@ -28,6 +28,7 @@ def sentence(error: UserError, command: str = "") -> str:
     'note.wav exists already; choose another -o or add --force'
     """
     from nsynth_core.pitch import Unpitched
+    from wavetables.formats.common import Clipping
 
     if isinstance(error, FileExists):
         return f"{error}; choose another -o or add --force"
@@ -37,6 +38,8 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"{error}; install it: pip install 'make-wavetable[{error.extra}]'"
     if isinstance(error, Unpitched):
         return f"{error}; {_pitch_advice(error, command)}"
+    if isinstance(error, Clipping):
+        return f"{error}; normalize it first: convert --fix"
     return str(error)
 
 

@@ -34,7 +34,7 @@ SHOWN_HARMONICS = 128  # whose averaging is told
 def import_sound(
     path: str | os.PathLike[str], pitch: float | None = None, frames: int | None = None, name: str | None = None
 ) -> Table:
-    """The table of the one note in a sound file, with no other settings: see `import_tables`."""
+    """The table of the one note in a sound file: `import_tables` with no other settings."""
     return import_tables(path, Settings(pitch=pitch, frames=frames), name)[0].table
 
 

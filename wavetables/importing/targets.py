@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from nsynth_core.errors import UsageError, UserError
+from nsynth_core.errors import NotWritable, UsageError, UserError
 from wavetables.formats import registry
 from wavetables.sources import SOURCE_SUFFIXES
 
@@ -39,10 +39,10 @@ def sounds(source: Path) -> list[Path]:
     if not source.is_dir():
         return [source]
     if not os.access(source, os.R_OK | os.X_OK):
-        raise UserError(f"{source}: this folder cannot be read: permission denied")
+        raise UserError("this folder cannot be read: permission denied", path=source)
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOURCE_SUFFIXES and path.is_file())
     if not files:
-        raise UserError(f"{source}: no sound file in this folder")
+        raise UserError("no sound file in this folder", path=source)
     return files
 
 
@@ -73,7 +73,7 @@ def each(
     if output is None:
         raise UsageError("several sources need a folder to write to")
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file, and several tables need a folder")
+        raise NotWritable(output, "it is a file, and several tables need a folder")
     pairs: list[tuple[tuple[Path, ...], Path]] = []
     taken: set[str] = set()
     for source in sources:
@@ -94,5 +94,5 @@ def _single(sources: Sequence[Path], output: Path | None, legal_suffixes: Sequen
     if target.suffix.lower() not in legal_suffixes:
         one_serum = tuple(legal_suffixes) == (".wav",)
         advice = "a Serum table is a .wav file" if one_serum else f"end it in {' or '.join(legal_suffixes)}"
-        raise UsageError(f"{target}: {advice}")
+        raise UsageError(advice, path=target)
     return target
