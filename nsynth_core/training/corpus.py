@@ -158,7 +158,7 @@ def load(folder: Path, splits: tuple[str, ...]) -> Corpus:
     """Read the notes of the given splits. Raises UserError where there is no corpus."""
     index = folder / "corpus.json"
     if not index.exists():
-        raise UserError(f"{folder}: no corpus.json; make the corpus first: make-wavetable corpus -o {folder}")
+        raise UserError(f"{folder}: holds no corpus.json; make the corpus first, with make-wavetable corpus")
     listing = [entry for entry in json.loads(index.read_text())["sources"] if entry["split"] in splits]
     parts = []
     for entry in listing:

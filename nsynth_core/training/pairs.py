@@ -20,7 +20,7 @@ from nsynth_core.audio import Floats
 from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound.features import TOP_HZ
-from nsynth_core.training import knob_patches
+from nsynth_core.training import knob_motion, knob_patches
 from nsynth_core.training.corpus import Corpus
 from nsynth_core.training.patches import Complexes, NoteRequest, Partials, Reals
 
@@ -95,13 +95,13 @@ def _turned(recorded: Floats, seed: int, chunk: tuple[int, int]) -> Pairs:
 
 
 def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16], NDArray[np.float16]]:
-    kinds = list(knob_patches.TURNS.values())
+    kinds = list(knob_patches.KNOBS.values())
     share = np.asarray([weight for _, weight, _ in kinds])
 
     def oscillator(rng: Rng) -> Partials:
         if len(recorded) and rng.random() < RECORDED_SHARE:
             return _measured(recorded[rng.integers(len(recorded))])
-        return knob_patches.oscillator(rng)
+        return knob_motion.oscillator(rng)
 
     while True:
         patch = kinds[int(rng.choice(len(kinds), p=share / share.sum()))][2](rng, oscillator)
@@ -110,7 +110,7 @@ def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16]
         way = way if rng.random() < 0.5 else way[::-1]
         mix = np.clip((np.arange(MIDDLES) + rng.random(MIDDLES)) / MIDDLES, 0.02, 0.98)
         place = way[0] + (way[1] - way[0]) * np.concatenate([[0.0], mix, [1.0]])
-        note = NoteRequest(f0, 1.0, knob_patches.seconds(place[:, None]), np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
+        note = NoteRequest(f0, 1.0, knob_motion.seconds(place[:, None]), np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
         amplitude = np.abs(patch(note)) * _colour(rng, note)
         power = (amplitude**2).sum(1, keepdims=True)
         if np.isfinite(power).all() and (power > 0).all() and abs(way[1] - way[0]) > 0.1:

@@ -71,6 +71,11 @@ def seeded(*key: object) -> np.random.Generator:
     return np.random.default_rng(crc32("/".join(map(str, key)).encode()))
 
 
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A random number between `low` and `high`, evenly distributed in its logarithm."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 def series(note: NoteRequest, waveform: Callable[[Reals, Reals], Reals]) -> Complexes:
     """Fourier coefficients (T, K) of one period of `waveform(phase (1, N) in cycles, t (T, 1))`: band-limited."""
     count = note.k.shape[1]

@@ -10,14 +10,10 @@ import numpy as np
 from nsynth_core.audio import Sound
 from nsynth_core.training import knob_patches, waves
 from nsynth_core.training.designs import DESIGNS
-from nsynth_core.training.patches import Complexes, Gain, NoteRequest, Partials, Patch, Reals, play, seeded
+from nsynth_core.training.patches import Complexes, Gain, NoteRequest, Partials, Patch, Reals, log_uniform, play, seeded
 from nsynth_core.training.waves import Colour, Path
 
 Rng = np.random.Generator
-
-
-def _log(rng: Rng, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _path(rng: Rng, low: float, high: float) -> Path:
@@ -41,7 +37,7 @@ def _colour(rng: Rng, lowest: float = 7.5) -> Colour:
     octave = _path(rng, base, base + 4) if kind != "high" else _path(rng, 6, 9)
     # a little of the dry sound keeps notes far from a band alive
     dry = 0.03 if kind in ("band", "high") else 0.0
-    return waves.filtered(kind, octave, _log(rng, 0.6, 9), float(rng.uniform(0, 1)), dry)
+    return waves.filtered(kind, octave, log_uniform(rng, 0.6, 9), float(rng.uniform(0, 1)), dry)
 
 
 def _held(rng: Rng, partials: Partials) -> Patch:
@@ -50,7 +46,7 @@ def _held(rng: Rng, partials: Partials) -> Patch:
     vibrato = float(rng.uniform(0, 20)) if rng.random() < 0.2 else 0.0
     return Patch(
         partials,
-        attack=_log(rng, 0.004, 0.25),
+        attack=log_uniform(rng, 0.004, 0.25),
         decay=float(rng.uniform(0.2, 1.5)),
         sustain=sustain,
         vibrato=vibrato,
@@ -62,7 +58,7 @@ def _fm(rng: Rng) -> Patch:
     carrier = int(rng.choice([1, 1, 1, 1, 2, 3]))
     modulator = int(rng.choice([1, 1, 2, 2, 3, 4, 5, 7, 9, 11, 14]))
     third = float(rng.uniform(0, 1.5)) if rng.random() < 0.3 else 0.0
-    index = _path(rng, 0.0, _log(rng, 0.8, 8))
+    index = _path(rng, 0.0, log_uniform(rng, 0.8, 8))
     return _held(rng, waves.fm(carrier, modulator, index, third, float(rng.uniform(0, 0.5))))
 
 
@@ -125,7 +121,7 @@ def _additive(rng: Rng) -> Patch:
 
 def _breath(rng: Rng) -> Patch:
     """A blown pipe: a random spectrum and a wide band of noise above the fundamental."""
-    centre, q = _log(rng, 600, 6000), float(rng.uniform(0.4, 2))
+    centre, q = log_uniform(rng, 600, 6000), float(rng.uniform(0.4, 2))
 
     def blow(note: NoteRequest, hz: Reals) -> Complexes:
         return waves.resonator(hz, np.full((len(note.t), 1), centre), q, "band")

@@ -276,5 +276,5 @@ def save(folder: Path, arrays: Mapping[str, np.ndarray[Any, Any]], step: int) ->
         with atomic(folder / "checkpoint", force=True) as state:
             state.write_text(f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n')
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"{folder}: cannot write the checkpoint ({_reason(error)}); choose another -o") from error
+        raise UserError(f"{folder}: cannot write the checkpoint ({_reason(error)}); choose another folder") from error
     return prefix

@@ -43,7 +43,12 @@ def learning_rate(step: int) -> float:
 
 
 def sounds(folder: Path) -> list[Path]:
-    """The sound files below `folder`, in order of their names. Raises UserError where there are none."""
+    """The sound files in `folder` and below it, in the order of their names.
+
+    Raises UserError for a missing folder, for one without sound files, and for a file that cannot be read.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; the nsynth engine is trained on a folder of sounds")
     suffixes = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"} | {".aif"}
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
     if not found:
@@ -104,7 +109,7 @@ def train(
     if free is not None and needed > memory.USABLE * free:
         raise UserError(
             f"not enough memory: training {width} wide, {batch} crops a step, takes {needed / 1e9:.1f} GB, "
-            f"{free / 1e9:.1f} GB are free; take a smaller --batch or --width"
+            f"{free / 1e9:.1f} GB are free; take a smaller batch or width"
         )
     _check_writable(folder)
     learner = _Learner(initial_weights(seed, width).arrays)
@@ -137,7 +142,7 @@ def _check_writable(folder: Path) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}; choose another -o") from error
+        raise UserError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
 
 
 def crops(files: Sequence[Path], seed: int, step: int, batch: int) -> Classes:
@@ -180,7 +185,7 @@ class _Learner:
             arrays = read_checkpoint(folder, wanted)
         except UserError as error:
             raise UserError(
-                f"training cannot go on from {error}; or choose another -o, or --force to begin anew"
+                f"training cannot continue from {error}; or choose another folder, or begin again"
             ) from error
         for suffix, kind in self._kinds.items():
             for name, variable in kind.items():

@@ -7,7 +7,7 @@ import pytest
 
 from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
 from nsynth_core.sound.features import TOP_HZ
-from nsynth_core.training import knob_patches, pairs
+from nsynth_core.training import knob_motion, knob_patches, pairs
 from nsynth_core.training.corpus import FIELDS, FRAMES, PARTIALS, Corpus, partial_numbers
 from nsynth_core.training.patches import NoteRequest
 
@@ -15,7 +15,7 @@ RNG = np.random.default_rng
 
 
 def asked(f0: float, places: list[float]) -> NoteRequest:
-    seconds = knob_patches.seconds(np.asarray(places)[:, None])
+    seconds = knob_motion.seconds(np.asarray(places)[:, None])
     return NoteRequest(f0, 1.0, seconds, np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
 
 
@@ -33,11 +33,11 @@ def corpus() -> Corpus:
     return Corpus(arrays, np.asarray([0, 0, 1]), ["one", "other"], ["voice", "synth"])
 
 
-@pytest.mark.parametrize("kind", knob_patches.TURNS)
+@pytest.mark.parametrize("kind", knob_patches.KNOBS)
 def test_every_knob_changes_the_sound_by_degrees(kind: str) -> None:
     changed = []
     for seed in range(12):
-        patch = knob_patches.TURNS[kind][2](RNG(seed), knob_patches.oscillator)
+        patch = knob_patches.KNOBS[kind][2](RNG(seed), knob_motion.oscillator)
         spectra = np.abs(patch(asked(110.0, [0.0, 0.49, 0.51, 1.0])))
         assert spectra.shape == (4, 181)
         assert np.isfinite(spectra).all()
@@ -49,14 +49,14 @@ def test_every_knob_changes_the_sound_by_degrees(kind: str) -> None:
 
 def test_names_and_patches_of_the_corpus() -> None:
     names = knob_patches.names()
-    assert len(names) == len(set(names)) == sum(count for count, _, _ in knob_patches.TURNS.values())
+    assert len(names) == len(set(names)) == sum(count for count, _, _ in knob_patches.KNOBS.values())
     one, again = (np.abs(knob_patches.patch(names[0], RNG(5)).partials(asked(220.0, [0.3]))) for _ in range(2))
     np.testing.assert_array_equal(one, again)
 
 
 def test_position_and_seconds_are_inverse() -> None:
     place = np.linspace(0, 1, 9)
-    np.testing.assert_allclose(knob_patches.position(knob_patches.seconds(place)), place, atol=1e-12)
+    np.testing.assert_allclose(knob_motion.position(knob_motion.seconds(place)), place, atol=1e-12)
 
 
 def test_single_spectra_are_the_corpus(corpus: Corpus) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nsynth_core.errors import UserError
-from nsynth_core.training import espeak, knob_patches, patches, soundfont, synthetic_instruments
+from nsynth_core.training import espeak, knob_motion, knob_patches, patches, soundfont, synthetic_instruments
 from nsynth_core.training.sources import NOT_SHIPPED, SAME, SILENT, Source, catalogue, fit, notes, offset, plan
 
 if sys.version_info >= (3, 11):
@@ -193,14 +193,14 @@ def test_built_in_instruments_name_sources_that_may_be_shipped(sources):
             assert np.abs(source.render(midi, 100, RATE, 0.3).samples).max() > 0.02, (instrument["name"], midi)
 
 
-@pytest.mark.parametrize("kind", [kind for kind, (count, _, _) in knob_patches.TURNS.items() if count])
+@pytest.mark.parametrize("kind", [kind for kind, (count, _, _) in knob_patches.KNOBS.items() if count])
 def test_a_turn_turns_evenly_from_start_to_end(kind):
     """The spectrum stands still before the turn and after it, and differs between the two."""
     name = next(name for name in knob_patches.names() if f"/{kind}-" in name)
-    times = np.asarray([[0.0], [knob_patches.START], [0.75], [1.25], [1.75], [knob_patches.END], [2.5]])
+    times = np.asarray([[0.0], [knob_motion.START], [0.75], [1.25], [1.75], [knob_motion.END], [2.5]])
     steady = patches.NoteRequest(110.0, 1.0, times, np.arange(1.0, 60)[None])
     level = np.abs(synthetic_instruments.SyntheticInstrument(name).patch().partials(steady))
     np.testing.assert_allclose(level[[0, -1]], level[[1, -2]], atol=1e-9)
     moved = np.abs(np.diff(level[1:-1], axis=0)).max(1) / level.max()
     assert moved.min() > 0.005
-    np.testing.assert_allclose(knob_patches.position(times[1:-1, 0])[2:3], 0.5)
+    np.testing.assert_allclose(knob_motion.position(times[1:-1, 0])[2:3], 0.5)

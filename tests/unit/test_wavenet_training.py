@@ -71,7 +71,7 @@ def test_the_command_saves_what_a_published_run_saves(sounds, tmp_path, monkeypa
     assert {path: path.read_bytes() for path in out.iterdir()} == before
     capsys.readouterr()
     assert main([*command[:-4], "8", *command[-3:], "3"]) == 1  # no network of another width
-    assert "training cannot go on from" in capsys.readouterr().err
+    assert "training cannot continue from" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -130,6 +130,6 @@ def test_what_cannot_be_trained(tmp_path, capsys):
 def test_training_that_does_not_fit_the_memory_is_not_begun(tmp_path, monkeypatch):
     """As published it takes 120 GB."""
     monkeypatch.setattr(memory, "free", lambda: 16 << 30)
-    with pytest.raises(UserError, match=r"takes 12\d\.\d GB, 17\.2 GB are free; take a smaller --batch"):
+    with pytest.raises(UserError, match=r"takes 12\d\.\d GB, 17\.2 GB are free; take a smaller batch"):
         training.train([], tmp_path / "out")
     assert not (tmp_path / "out").exists()

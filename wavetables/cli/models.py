@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,23 +11,28 @@ from nsynth_core.errors import UsageError
 from wavetables.cli.console import emit
 from wavetables.cli.options import Averages, Checkpoint, Json
 
-WORDS = {
+if TYPE_CHECKING:
+    from nsynth_core.wavenet.inspection import CheckpointFacts
+
+METHODS = {
     "crossfade": "mean of the amplitudes; no weights",
     "envelope": "mean in dB; no weights",
     "transport": "optimal transport of the spectra; no weights",
 }
 
+CheckpointArgument = Annotated[Path | None, typer.Argument(metavar="[CHECKPOINT]", hidden=True)]
+
 
 def models(
-    given: Annotated[Path | None, typer.Argument(metavar="[CHECKPOINT]", hidden=True)] = None,
+    given: CheckpointArgument = None,
     checkpoint: Checkpoint = None,
     averages: Averages = False,
     as_json: Json = False,
 ) -> None:
-    """Say which engines are installed, or check a checkpoint of NSynth.
+    """List the installed engines, or check a checkpoint of NSynth.
 
-    A checkpoint is Magenta's wavenet-ckpt: its folder, its .tar or its prefix (.../model.ckpt-200000). Every variable
-    is looked at; what is missing or damaged is named.
+    CHECKPOINT is Magenta's wavenet-ckpt: its folder, its .tar or its prefix (.../model.ckpt-200000). Every variable is
+    read. An error names the one that is missing or damaged.
 
     \b
     make-wavetable models
@@ -36,16 +41,16 @@ def models(
     if given is not None and checkpoint is not None:
         raise UsageError("give one checkpoint, not two")
     path = given or checkpoint
-    facts = installed() if path is None else checked(path, averages)
+    lines = installed() if path is None else checked(path, averages)
     if as_json:
-        emit(facts)
+        emit(lines)
         return
-    for name, value in facts.items():
+    for name, value in lines.items():
         print(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
 
 
-def installed() -> dict[str, Any]:
-    """Engine → what there is of it."""
+def installed() -> dict[str, str]:
+    """Engine -> what is installed of it."""
     from importlib import metadata
 
     from nsynth_core.blending.coder import CODERS, load_coder
@@ -56,26 +61,27 @@ def installed() -> dict[str, Any]:
     except metadata.PackageNotFoundError:
         tensorflow = "TensorFlow of another name, or none"
     needs = f"{tensorflow}; needs --checkpoint: Magenta's wavenet-ckpt (.tar, folder or prefix)"
-    return harmonic | {name: WORDS[name] for name in CODERS if name in WORDS} | {"nsynth": needs}
+    return harmonic | {name: METHODS[name] for name in CODERS if name in METHODS} | {"nsynth": needs}
 
 
 def checked(path: Path, averages: bool) -> dict[str, Any]:
-    """What is in a checkpoint. Raises UserError: what `wavenet.checkpoint.load` refuses."""
-    from nsynth_core.wavenet import generator
-    from nsynth_core.wavenet.checkpoint import load
+    """The facts of a checkpoint in words. Raises UserError for one that cannot be used."""
+    from nsynth_core.wavenet.inspection import inspect_checkpoint
 
-    weights = load(path, averages)
-    numbers = sum(array.size for array in weights.arrays.values())
-    need = {n: (4 * numbers + generator.memory_needed(weights, n)) / 1e9 for n in (2, 8, generator.BATCH)}
+    return _lines(inspect_checkpoint(path, averages))
+
+
+def _lines(facts: CheckpointFacts) -> dict[str, Any]:
+    memory = [f"{size / 1e9:.1f} GB for {count} streams at once" for count, size in facts.memory_bytes.items()]
     return {
-        "checkpoint": str(path),
-        "weights": "moving averages" if averages else "raw",
-        "sha256": weights.digest,
-        "variables": len(weights.arrays),
-        "numbers": numbers,
-        "encoder": "yes" if weights.has_encoder else "no: it decodes encodings, but encodes no sounds",
-        "width": weights.width,
-        "skip": weights.skip,
-        "latent": weights.latent,
-        "memory beside TensorFlow": [f"{size:.1f} GB for {n} streams at once" for n, size in need.items()],
+        "checkpoint": str(facts.path),
+        "weights": "moving averages" if facts.averages else "raw",
+        "sha256": facts.sha256,
+        "variables": facts.variables,
+        "numbers": facts.numbers,
+        "encoder": "yes" if facts.has_encoder else "no: it decodes encodings, but encodes no sounds",
+        "width": facts.width,
+        "skip": facts.skip,
+        "latent": facts.latent,
+        "memory beside TensorFlow": memory,
     }
