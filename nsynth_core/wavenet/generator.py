@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
 from nsynth_core.errors import UserError
-from nsynth_core.files import atomic
 from nsynth_core.wavenet import memory
 from nsynth_core.wavenet.checkpoint import DILATIONS, LAYERS, Weights
 from nsynth_core.wavenet.convolution import BLOCK
@@ -23,15 +18,14 @@ from nsynth_core.wavenet.mulaw import CLASSES, HALF, restore
 from nsynth_core.wavenet.network import HOP
 from nsynth_core.wavenet.options import PRECISIONS
 from nsynth_core.wavenet.products import LEAST
-from nsynth_core.wavenet.streams import CALL, State, Streams
+from nsynth_core.wavenet.streams import CALL, Streams
+from nsynth_core.wavenet.unfinished import Unfinished, fingerprint, read, write
 
 BATCH = 64  # streams at once: more make a sample no cheaper
 WIDE = 24  # streams of a run from which convolutions in pairs are clearly faster (measured: docs/nsynth.md)
 GRAPH_BYTES = 300 << 20  # the compiled loop
 WORKING = 6  # values a layer, sample of a block and channel that are alive at once
 AUDIO = restore(np.arange(CLASSES) - HALF)
-
-Classes = NDArray[np.uint8]
 
 
 def generate(
@@ -48,21 +42,24 @@ def generate(
     unfinished: Path | None = None,
     progress: Update = lambda done, total, note: None,
 ) -> Floats:
-    """Sample audio (N, samples) at 16 kHz, float32 within +-1, for encodings (N, frames, latent).
+    """Sample audio from encodings with the WaveNet decoder.
 
-    `samples` is at most, and by default, 512 * frames. Stream n draws with the uniforms numbered `streams[n]` (its
-    place n by default) of `seed` >= 0: the same seed, number and encoding give the same samples on one machine, in any
-    batch. Give one number to left and right to draw both with one noise. `uniforms` (N, samples) in [0, 1)
-    takes the place of the seed. `precision` is one of PRECISIONS.
+    encodings   (N, frames, latent), finite, with as many numbers in a frame as the checkpoint has: one for each stream
+    seed        of the random numbers, 0 or more
+    streams     (N,) the number of each stream, by default its place. The same seed, number and encoding give the same
+                samples on one machine, in any batch. With the same number, left and right use the same random numbers.
+    samples     of each stream, at most and by default 512 * frames
+    batch       how many streams run at once, by default as many as fit the memory, up to 64
+    precision   of the filters, one of PRECISIONS
+    wide        whether convolutions are computed in pairs, which rounds differently, and so gives another take of the
+                same sound; by default as `is_wide` says for N streams
+    uniforms    (N, samples) in [0, 1): random numbers that replace those of the seed
+    unfinished  a file that keeps what is done when the run is interrupted. The next run with the same arguments
+                continues from it, and gives the same samples. It is removed at the end.
+    progress    called about every second with the samples done, the samples in all, and what is being done
 
-    Many streams are computed another way than few, which rounds otherwise: another take of the same sound. `wide` says
-    which; by default it is as `is_wide` says of N, so give it where these are a part of what was asked for.
-
-    `batch` streams run together, by default as many as fit the memory, up to 64. `progress(samples done, samples in
-    all, what is being done)` is called about every second. With `unfinished`, what is done when the run is interrupted
-    is kept in that file, and the next run with the same arguments goes on from there, sample by sample the same; the
-    file is removed at the end. Raises UserError where not even two streams fit the memory, or for encodings of
-    another size than the checkpoint's.
+    Returns float32 (N, samples) at 16 kHz, within -1..1. Raises UserError where the memory does not hold two streams,
+    for encodings of another size than the checkpoint's, and for a file of another run.
     """
     count, frames, latent = encodings.shape
     length = frames * HOP if samples is None else samples
@@ -75,44 +72,74 @@ def generate(
         return np.zeros((0, length), dtype=np.float32)
     numbers = np.arange(count) if streams is None else np.asarray(streams)
     wide = is_wide(count, precision) if wide is None else wide
-    size = batch_size(weights, count, batch, precision, wide)
-    mark = _fingerprint(weights, encodings, seed, numbers, length, uniforms, precision, wide) if unfinished else ""
-    kept = _read(unfinished, mark) or _Kept(np.zeros((count, length), np.uint8), np.zeros(count, bool))
-    run: Streams | None = None
-    started = False
+    run = _Run(weights, encodings, length, precision, wide, batch_size(weights, count, batch, precision, wide))
+    run.draw = lambda rows, start, stop: _noise(seed, numbers[rows], start, stop, uniforms, rows)
+    run.progress = progress
+    mark = fingerprint(weights, encodings, seed, numbers, length, uniforms, precision, wide) if unfinished else ""
+    run.done = read(unfinished, mark) or run.done
     try:
-        while not kept.finished.all():
-            members = kept.members if kept.state else [int(i) for i in np.flatnonzero(~kept.finished)[:size]]
-            # every batch has the same width, the last one repeats itself: another width would have to be compiled
-            rows = np.resize(members, len(kept.state["input"]) if kept.state else max(LEAST, size))
-            before = int(kept.finished.sum()) * length
-            resumed = min(length, int(kept.state["block"]) * BLOCK) if kept.state else 0
-            progress(before + len(members) * resumed, count * length, "compiling")
-            if run is None or run.count != len(rows):
-                run = Streams(weights, len(rows), length, precision, wide)
-            run.reset()
-            if kept.state:
-                run.restore(kept.state)
-            kept.members, started = members, True
-            for start in range(run.done, length, CALL):
-                if start % HOP == 0 or start == run.done:
-                    conditioning = run.condition(encodings[rows, start // HOP])
-                stop = min(start + CALL, length)
-                run.draw(conditioning, _noise(seed, numbers[rows], start, stop, uniforms, rows))
-                note = f"{len(members)} of {count} at once" if count > len(members) else ""
-                progress(before + len(members) * stop, count * length, note)
-            kept.classes[members] = run.classes()[:length, : len(members)].T
-            kept.finished[members] = True
-            kept.members, kept.state, started = [], {}, False
-            _write(unfinished, mark, kept)
+        while not run.done.finished.all():
+            run.next_batch()
+            write(unfinished, mark, run.done)
     except BaseException:  # Ctrl-C and the program's end too
-        if unfinished and run is not None and started:
-            kept.state = run.state()
-            _write(unfinished, mark, kept)
+        if unfinished and run.keep_state():
+            write(unfinished, mark, run.done)
         raise
     if unfinished:
         unfinished.unlink(missing_ok=True)
-    return AUDIO[kept.classes]
+    return AUDIO[run.done.classes]
+
+
+class _Run:
+    """One run over all streams, batch by batch. `draw(rows, start, stop)` gives uniforms (samples, rows)."""
+
+    draw: Callable[[NDArray[np.int64], int, int], NDArray[np.float64]]
+    progress: Update
+
+    def __init__(self, weights: Weights, encodings: Floats, length: int, precision: str, wide: bool, size: int):
+        self.weights, self.encodings, self.length = weights, encodings, length
+        self.precision, self.wide, self.size = precision, wide, size
+        self.done = Unfinished.empty(len(encodings), length)
+        self._streams: Streams | None = None
+        self._within_batch = False
+
+    def next_batch(self) -> None:
+        """Generate the streams of one batch, or the rest of one that was interrupted."""
+        done, length, count = self.done, self.length, len(self.encodings)
+        members = done.members if done.state else [int(i) for i in np.flatnonzero(~done.finished)[: self.size]]
+        # every batch has the same width, the last one repeats itself: another width would have to be compiled
+        rows = np.resize(members, len(done.state["input"]) if done.state else max(LEAST, self.size))
+        before = int(done.finished.sum()) * length
+        resumed = min(length, int(done.state["block"]) * BLOCK) if done.state else 0
+        self.progress(before + len(members) * resumed, count * length, "compiling")
+        streams = self._prepared(len(rows))
+        done.members, self._within_batch = members, True
+        for start in range(streams.done, length, CALL):
+            if start % HOP == 0 or start == streams.done:
+                conditioning = streams.condition(self.encodings[rows, start // HOP])
+            stop = min(start + CALL, length)
+            streams.draw(conditioning, self.draw(rows, start, stop))
+            note = f"{len(members)} of {count} at once" if count > len(members) else ""
+            self.progress(before + len(members) * stop, count * length, note)
+        done.classes[members] = streams.classes()[:length, : len(members)].T
+        done.finished[members] = True
+        done.members, done.state, self._within_batch = [], {}, False
+
+    def _prepared(self, count: int) -> Streams:
+        """The decoder for so many streams, at time 0 or where an interrupted batch was."""
+        if self._streams is None or self._streams.count != count:
+            self._streams = Streams(self.weights, count, self.length, self.precision, self.wide)
+        self._streams.reset()
+        if self.done.state:
+            self._streams.restore(self.done.state)
+        return self._streams
+
+    def keep_state(self) -> bool:
+        """Keep where the batch is. False where none has begun since the last one was kept."""
+        if self._streams is None or not self._within_batch:
+            return False
+        self.done.state = self._streams.state()
+        return True
 
 
 def uniforms_of(seed: int, stream: int, start: int, stop: int) -> NDArray[np.float64]:
@@ -178,44 +205,3 @@ def _noise(
     else:
         drawn = given[rows, start:stop].T.astype(np.float64)
     return np.pad(drawn, ((0, -len(drawn) % BLOCK), (0, 0)))
-
-
-@dataclass
-class _Kept:
-    """What a run has done: `classes` (N, samples) of the streams that are `finished`; of one batch also its state."""
-
-    classes: Classes
-    finished: NDArray[np.bool_]
-    members: list[int] = field(default_factory=list)
-    state: State = field(default_factory=dict)
-
-
-def _fingerprint(weights: Weights, *run: Any) -> str:
-    sum_ = hashlib.sha256(weights.digest.encode())
-    for part in run:
-        sum_.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return sum_.hexdigest()
-
-
-def _read(path: Path | None, mark: str) -> _Kept | None:
-    if path is None or not path.exists():
-        return None
-    try:
-        with np.load(path) as data:
-            if str(data["mark"]) != mark:
-                raise UserError(f"{path}: belongs to another run; remove it, or give another name")
-            state = {name.removeprefix("state/"): data[name] for name in data.files if name.startswith("state/")}
-            return _Kept(data["classes"], data["finished"], data["members"].tolist(), state)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read; remove it to start again") from error
-
-
-def _write(path: Path | None, mark: str, kept: _Kept) -> None:
-    if path is None:
-        return
-    state = {f"state/{name}": array for name, array in kept.state.items()}
-    members = np.asarray(kept.members, dtype=np.int64)
-    with atomic(path, force=True) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file, allow_pickle=False, mark=mark, classes=kept.classes, finished=kept.finished, members=members, **state
-        )

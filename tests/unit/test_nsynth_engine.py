@@ -102,7 +102,7 @@ def test_a_blend_is_the_decoded_mean_of_the_encodings_of_the_recordings_themselv
     weighed = np.float32([0.25, 0.75])
     np.testing.assert_allclose(runner.note(sources, weighed).codes, mean, atol=1e-6)
     short = runner.moment(sources, weighed, 0.04)
-    (note,) = runner.render([short], 16_000)
+    (note,) = runner.decoder.render([short], 16_000)
     expected = generator.generate(weights, short.codes, seed=3, streams=[0, 0], samples=640)
     np.testing.assert_array_equal(note.samples, expected.T)
     assert (note.samples[:, 0] != note.samples[:, 1]).mean() > 0.1  # the second one is no mono
@@ -112,8 +112,8 @@ def test_left_and_right_have_one_noise_and_what_is_alike_is_decoded_once(weights
     runner = NSynth(weights, seed=3)
     sources = runner.sources(pair, seconds=0.1)
     mono, stereo = (runner.note(sources, np.float32(w)) for w in ([1, 0], [0.5, 0.5]))
-    notes = list(runner.render([mono, stereo, mono], 48_000))
-    assert runner.memory([mono, stereo, mono])[:2] == (3, 3)
+    notes = list(runner.decoder.render([mono, stereo, mono], 48_000))
+    assert runner.decoder.memory_needed([mono, stereo, mono])[:2] == (3, 3)
     ((encodings, seed, streams, _),) = drawn
     assert (len(encodings), seed, streams) == (3, 3, [0, 0, 0])
     np.testing.assert_array_equal(notes[0].samples, notes[2].samples)
@@ -125,13 +125,13 @@ def test_what_is_decoded_is_never_decoded_again(weights, pair, drawn):
     for _ in range(2):
         runner = NSynth(weights)
         sources = runner.sources(pair, seconds=0.1)
-        notes = list(runner.render([runner.note(sources, np.float32([m, 1 - m])) for m in (0, 1)], 16_000))
+        notes = list(runner.decoder.render([runner.note(sources, np.float32([m, 1 - m])) for m in (0, 1)], 16_000))
         assert len(notes) == 2
     assert len(drawn) == 1
-    list(NSynth(weights, seed=1).render([runner.note(sources, np.float32([1, 0]))], 16_000))
+    list(NSynth(weights, seed=1).decoder.render([runner.note(sources, np.float32([1, 0]))], 16_000))
     assert len(drawn) == 2  # other noise is another note
-    (cache.place(runner._name(sources.codes[0, 0], sources.samples, False))).write_bytes(b"damaged")
-    list(runner.render([runner.note(sources, np.float32([1, 0]))], 16_000))
+    (cache.place(runner.decoder.stream_name(sources.codes[0, 0], sources.samples, False))).write_bytes(b"damaged")
+    list(runner.decoder.render([runner.note(sources, np.float32([1, 0]))], 16_000))
     assert len(drawn) == 3
 
 
@@ -148,10 +148,10 @@ def test_all_that_is_asked_for_decides_how_it_is_computed(weights, pair, monkeyp
     runner = NSynth(weights)
     sources = runner.sources(pair, seconds=0.1)
     mono, stereo = (runner.note(sources, np.float32(w)) for w in ([1, 0], [0.5, 0.5]))
-    list(runner.render([stereo], 16_000))
-    list(runner.render([mono, stereo], 16_000))
-    cache.place(runner._name(mono.codes[0], mono.samples, True)).unlink()
-    list(runner.render([mono, stereo], 16_000))
+    list(runner.decoder.render([stereo], 16_000))
+    list(runner.decoder.render([mono, stereo], 16_000))
+    cache.place(runner.decoder.stream_name(mono.codes[0], mono.samples, True)).unlink()
+    list(runner.decoder.render([mono, stereo], 16_000))
     assert asked == [(2, False), (3, True), (1, True)]
 
 
@@ -168,7 +168,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on_there(weights, p
     finished = []
 
     def run(update) -> None:
-        for note in runner.render(notes, 16_000, update):
+        for note in runner.decoder.render(notes, 16_000, update):
             finished.append(note)
 
     with pytest.raises(KeyboardInterrupt):
@@ -189,7 +189,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(weights, pair, drawn, tm
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "file" / "cache"))
     runner = NSynth(weights)
     sources = runner.sources(pair, seconds=0.1)
-    assert len(list(runner.render([runner.note(sources, np.float32([1, 0]))], 16_000))) == 1
+    assert len(list(runner.decoder.render([runner.note(sources, np.float32([1, 0]))], 16_000))) == 1
     assert drawn[0][3] is None
 
 
@@ -243,7 +243,7 @@ def test_rows_are_one_batch_and_tables_are_cut_from_their_notes(weights, pair, d
     assert told[-1] == (11 * 3200, 11 * 3200)
     for row, blend in zip(rows, made, strict=True):
         sources = runner.sources(row.instruments, row.pitch, 0.2)
-        alone = runner.render([runner.note(sources, mix) for mix in mixes], 48_000)
+        alone = runner.decoder.render([runner.note(sources, mix) for mix in mixes], 48_000)
         for note, walked, expected in zip(blend.notes, blend.walk(), alone, strict=True):
             np.testing.assert_array_equal(note().samples, expected.samples)
             np.testing.assert_array_equal(walked.samples, expected.samples)
@@ -294,7 +294,7 @@ def test_enhance_gives_back_what_8_bit_and_16_khz_took(weights, kind, tmp_path, 
     made = {}
     for enhance in (False, True):
         runner = NSynth(weights, enhance=enhance)
-        (made[enhance],) = runner.render([runner.note(runner.sources([instrument]), np.float32([1]))], 48_000)
+        (made[enhance],) = runner.decoder.render([runner.note(runner.sources([instrument]), np.float32([1]))], 48_000)
     error = {
         enhance: np.sqrt(((_bands(sound, 8500, 18_000) - _bands(original, 8500, 18_000))[:, 2:40] ** 2).mean())
         for enhance, sound in made.items()
@@ -316,7 +316,7 @@ def test_enhance_knows_what_lies_between_two_sounds(weights, tmp_path, monkeypat
     monkeypatch.setattr(generator, "generate", lambda _, codes, samples, **__: ideal[:samples, : len(codes)].T)
     instruments = [load_instrument(tmp_path / name, load_coder("harmonic")) for name in ("a.wav", "b.wav")]
     runner = NSynth(weights, enhance=True)
-    (made,) = runner.render([runner.note(runner.sources(instruments), np.float32([0.5, 0.5]))], 48_000)
+    (made,) = runner.decoder.render([runner.note(runner.sources(instruments), np.float32([0.5, 0.5]))], 48_000)
     away = (_bands(made, 8500, 18_000) - _bands(originals[1], 8500, 18_000))[:, 2:30]
     assert np.sqrt((away**2).mean()) < 1.5
 
