@@ -1,10 +1,10 @@
-"""The harmonic engine: a field codes each sound, what it misses is kept beside the code, and a network that was shown
-turned knobs says what lies between two sounds.
+"""The harmonic coder: a network codes each sound, and what it misses is kept beside the code.
 
-residual = features - decode(encode(features)), so a blend at mix 0 or 1 gives the source back, whatever the networks.
-A source at the pitch of the blend is what its code gives there plus its residual; the blend is drawn from these (see
-`nsynth_core.harmonic.between`). A mean of codes, decoded, misses the true middle of a turned knob by 7.2 dB on closed
-forms and 9.3 dB on Vital; this by 3.9 and 6.5 dB.
+residual = features - decode(encode(features)), so a blend at mix 0 or 1 gives the source back, whatever the networks
+predict. At the pitch of the blend, each source is what its code decodes to, plus its residual. Two small networks then
+predict the sound between the sources (`nsynth_core.harmonic.between`). They learned from synth patches with one knob at
+several positions. On such patches, the mean of two codes misses the true middle by 7.2 dB (closed forms) and 9.3 dB
+(Vital); these networks miss it by 3.9 and 6.5 dB.
 """
 
 from __future__ import annotations
@@ -23,15 +23,27 @@ from nsynth_core.harmonic.runtime import Network, load
 from nsynth_core.harmonic.scales import balance_of_output, level_of_output
 from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, TOP_HZ, Features, balance_of, pan_angle
 
-# A residual belongs to its pitch: one or two octaves away the network alone errs by 7.6 dB on held-out instruments,
-# with the whole residual by 9.9 dB. So it fades as exp(-(semitones / REACH)^2); noise and image, in Hz, stay.
+# A residual is right at its own pitch. One or two octaves away, the network alone misses held-out instruments by
+# 7.6 dB, with the whole residual by 9.9 dB. So the residual fades as exp(-(semitones / REACH)^2). Noise and stereo
+# image are in Hz: they stay.
 REACH = 7.0
-SILENT_DB = -100.0  # under the frame's level: a partial that is not there
-LOUDEST_DB = 6.0
+SILENT_DB = -100.0  # under the level of the frame: a missing partial
+LOUDEST_DB = 6.0  # the most that a network may predict above the level of the frame
 
 
 class HarmonicCoder:
-    """Coder "harmonic" on the weights of `folder`, by default the shipped ones."""
+    """The coder "harmonic" (see `nsynth_core.blending.coder.Coder`).
+
+    folder: of the weights, None for the shipped ones
+    Raises UserError where a file of the weights is missing.
+
+    >>> from nsynth_core.training.evaluation.knob_sweeps import knob_sweeps
+    >>> features = knob_sweeps(220.0)["pulse width"](0.5)
+    >>> coder = HarmonicCoder()
+    >>> decoded = coder.decode(coder.encode(features), features.f0_hz)
+    >>> bool(np.abs(decoded.partials_db - features.partials_db).max() < 0.01)
+    True
+    """
 
     name = "harmonic"
 
@@ -41,6 +53,7 @@ class HarmonicCoder:
         self._basis = lru_cache(maxsize=256)(self._read_trunk)
 
     def encode(self, features: Features) -> Embedding:
+        """The codes of a sound, 32 numbers a frame, and what they miss of it."""
         level = features.level_db()
         inputs = encoder_inputs(features)
         z = self._network("encoder", inputs.reshape(len(inputs), -1))
@@ -59,11 +72,12 @@ class HarmonicCoder:
         return Embedding(z, features.f0_hz, level, below, since, (part,))
 
     def decode(self, embedding: Embedding, f0_hz: Floats, detail: float = 1.0) -> Features:
+        """The features of an embedding at the pitch f0_hz (T,). `detail` 0..1 scales what the codes miss."""
         f0 = np.asarray(f0_hz, dtype=np.float32)
         count = max(1, int(TOP_HZ / float(f0.min())))
         sources = [self._source(part, embedding, f0, count, np.float32(detail)) for part in embedding.parts]
         weights = np.stack([part.weight for part in embedding.parts])
-        partials, noise, pan, correlation = (np.stack(each) for each in zip(*sources, strict=True))
+        partials, noise, pan, correlation = (np.stack(fields) for fields in zip(*sources, strict=True))
         partials = between.blend(self._network, partials, weights, f0)
         noise = between.mean_db(noise, weights)
         partials = np.where(np.arange(1, count + 1) * f0[:, None] <= TOP_HZ, partials, -200)
@@ -80,8 +94,8 @@ class HarmonicCoder:
     def _source(
         self, part: Part, at: Embedding, f0: Floats, count: int, detail: np.float32
     ) -> tuple[Floats, Floats, Floats, Floats]:
-        """One of the sounds of a blend at its pitch and its moments: partials (T, count) and noise in dB under the
-        level, pan, correlation."""
+        """One source of a blend at the blend's pitch and moments: partials (T, count) and noise in dB under the level,
+        pan, correlation."""
         partials, noise, pan, correlation = self._field(part.z, at, f0, count)
         if detail > 0:
             fade = detail * np.exp(-((12 / REACH * np.log2(f0 / part.f0_hz)) ** 2))[:, None]
@@ -92,12 +106,12 @@ class HarmonicCoder:
         return np.maximum(partials, SILENT_DB), np.maximum(noise, SILENT_DB), pan, correlation
 
     def _field(self, z: Floats, at: Embedding, f0: Floats, count: int) -> tuple[Floats, Floats, Floats, Floats]:
-        """What the network alone says of codes `z`, at the moments and levels of the note `at`: partials (T, count) and
-        noise in dB under the level, pan, correlation."""
-        given = conditions(f0, at.below_peak, at.since_onset)
-        out = self._network("branch", np.concatenate([z, given], axis=1))
+        """What the network alone decodes from codes `z` at the moments and levels of the note `at`: partials (T, count)
+        and noise in dB under the level, pan, correlation."""
+        moments = conditions(f0, at.below_peak, at.since_onset)
+        out = self._network("branch", np.concatenate([z, moments], axis=1))
         partials = np.empty((len(f0), count), dtype=np.float32)
-        # the basis changes slowly with pitch: one reading for each quarter of a semitone
+        # the basis changes slowly with pitch: the trunk runs once for each quarter of a semitone
         step = np.round(np.log2(f0) * F0_STEPS).astype(np.int64)
         for value in np.unique(step):
             rows = np.flatnonzero(step == value)
@@ -113,5 +127,5 @@ class HarmonicCoder:
 
 
 def _decibels(out: Floats) -> Floats:
-    """The network's levels under the frame's: nothing is louder than the whole, whatever the code."""
+    """A network's levels under the level of the frame, bounded by LOUDEST_DB."""
     return np.asarray(np.minimum(level_of_output(out), LOUDEST_DB), dtype=np.float32)

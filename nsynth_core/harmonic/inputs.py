@@ -1,4 +1,4 @@
-"""What the network sees of a sound, and where its field is asked: shared by training and run time, numpy only."""
+"""The inputs of the networks, for training and run time alike. NumPy only."""
 
 from __future__ import annotations
 
@@ -10,34 +10,40 @@ from nsynth_core.harmonic.scales import balance_input, below_peak_input, level_i
 from nsynth_core.sound.features import NOISE_BANDS, TOP_ERB, Features, erb_to_hz, hz_to_erb
 
 ENVELOPE_POINTS = 64
-FIRST_PARTIALS = 48
+FIRST_PARTIALS = 48  # whose levels the encoder gets one by one
 CONTEXT = (-4, -2, 0, 2, 4)  # frames of 10 ms
-FLOOR = -80.0  # dB under the frame's total level
+FLOOR = -80.0  # dB under the level of the frame: the lowest input and target
 INPUTS = ENVELOPE_POINTS + FIRST_PARTIALS + NOISE_BANDS + 2 * NOISE_BANDS
 CONDITIONS = 5
-ONE_HOT = 24
-OCTAVES = 6
+ONE_HOT = 24  # partials that the trunk knows by number
+OCTAVES = 6  # waves a position is written in, each twice as fast as the one before
 RANK = 96  # basis functions of the field
 TRUNK_INPUTS = ONE_HOT + 4 * OCTAVES + 4
-ATONAL_DB = -20.0  # partials that together lie so far under the frame's level say nothing about its timbre
-F0_STEPS = 48  # the trunk is asked at steps of a quarter of a semitone
+ATONAL_DB = -20.0  # frames whose partials together are fainter than this, under the frame's level, are noise
+F0_STEPS = 48  # an octave: the trunk runs at steps of a quarter of a semitone
 
 
 def envelope_hz() -> Floats:
-    """The ENVELOPE_POINTS frequencies of the spectral envelope, evenly spaced in ERB from 40 Hz to TOP_HZ."""
+    """The frequencies of the spectral envelope, float32 (ENVELOPE_POINTS,): even steps in ERB from 40 to 20,000 Hz."""
     low, high = hz_to_erb(np.float32(40.0)), TOP_ERB
     return erb_to_hz(np.linspace(low, high, ENVELOPE_POINTS)).astype(np.float32)
 
 
 def relative(db: Floats, level: Floats) -> Floats:
-    """dB under the frame's total level (T,), floored at FLOOR: the scale of all inputs and targets."""
+    """Levels in dB under the level of their frame (T,), FLOOR or more: what all inputs and targets are made of."""
     return np.asarray(np.maximum(db - level[:, None], FLOOR), dtype=np.float32)
 
 
 def envelope(partials: Floats, f0: Floats) -> Floats:
-    """Mean level around each envelope point, (T, ENVELOPE_POINTS): the integral of the polyline through the partials.
+    """The mean level around each point of the envelope, float32 (T, ENVELOPE_POINTS).
 
-    Where partials are denser than points this averages them, where they are sparser it interpolates.
+    partials: (T, K) dB
+    f0: (T,) Hz
+    It is the integral of the polyline through the partials: an average where they are denser than the points, an
+    interpolation where they are sparser.
+
+    >>> envelope(np.full((1, 100), -20, np.float32), np.float32([220]))[0, :3].round().tolist()
+    [-20.0, -20.0, -20.0]
     """
     frames, count = partials.shape
     nodes = np.concatenate([partials[:, :1], partials, np.full((frames, 1), FLOOR, dtype=np.float32)], axis=1)
@@ -56,7 +62,7 @@ def envelope(partials: Floats, f0: Floats) -> Floats:
 
 
 def frame_inputs(env: Floats, partials: Floats, noise: Floats, balance: Floats, correlation: Floats) -> Floats:
-    """One frame's INPUTS numbers, (..., INPUTS), each about -1..1. dB values are relative to the frame's level."""
+    """What the encoder gets of one frame, float32 (..., INPUTS), about -1..1. Levels are in dB under the frame's."""
     first = partials[..., :FIRST_PARTIALS]
     missing = FIRST_PARTIALS - first.shape[-1]
     if missing > 0:
@@ -66,9 +72,10 @@ def frame_inputs(env: Floats, partials: Floats, noise: Floats, balance: Floats, 
 
 
 def encoder_inputs(features: Features) -> Floats:
-    """(T, len(CONTEXT), INPUTS) for every frame of `features`; the ends are repeated.
+    """What the encoder gets for each frame and its neighbours, float32 (T, len(CONTEXT), INPUTS).
 
-    A frame of noise only has no timbre to code, nor was the network trained on any: the nearest other stands for it.
+    The first and the last frame are repeated beyond the ends. A frame of noise has no timbre to code, and the network
+    was not trained on any: the nearest frame with partials takes its place.
     """
     level = features.level_db()
     partials = relative(features.partials_db, level)
@@ -84,7 +91,7 @@ def encoder_inputs(features: Features) -> Floats:
 
 
 def _nearest_tonal(partials: Floats) -> NDArray[np.int64]:
-    """(T,): the nearest frame whose partials (T, K), dB under the level, together reach ATONAL_DB."""
+    """The number (T,) of the nearest frame whose partials (T, K), in dB under the level, together reach ATONAL_DB."""
     frames = np.arange(len(partials))
     tonal = np.flatnonzero((10 ** (partials / 10)).sum(1) > 10 ** (ATONAL_DB / 10))
     if len(tonal) == 0:
@@ -93,8 +100,12 @@ def _nearest_tonal(partials: Floats) -> NDArray[np.int64]:
 
 
 def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:
-    """(..., CONDITIONS) of arrays alike in shape: pitch and its square, level under the note's loudest frame in dB,
-    and the seconds since the onset on a short and a long scale."""
+    """What the branch gets beside the codes, float32 (..., CONDITIONS), of arrays of one shape.
+
+    f0: Hz
+    below_peak: dB under the loudest frame of the note
+    since_onset: seconds, which decay on a short and on a long scale
+    """
     octave = pitch_input(f0)
     since = np.maximum(since_onset, 0)
     parts = [octave, octave**2, below_peak_input(below_peak), np.exp(-since / 0.08), np.exp(-since / 0.8)]
@@ -102,7 +113,7 @@ def conditions(f0: Floats, below_peak: Floats, since_onset: Floats) -> Floats:
 
 
 def trunk_inputs(number: NDArray[np.int64], hz: Floats) -> Floats:
-    """Where the field is asked, (N, TRUNK_INPUTS): partial number (one-hot, parity, waves of its log) and frequency."""
+    """What the trunk gets for partials, float32 (N, TRUNK_INPUTS): their numbers, 1 or more, and frequencies in Hz."""
     place = (hz_to_erb(np.minimum(hz, 24_000)) / TOP_ERB).astype(np.float32)
     order = (np.log2(number) / 10).astype(np.float32)
     scale = (np.pi * 2.0 ** np.arange(OCTAVES)).astype(np.float32)
