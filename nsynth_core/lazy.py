@@ -11,7 +11,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from nsynth_core.errors import UserError
+from nsynth_core.errors import MissingExtra
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +21,7 @@ __all__ = ["keras", "require_tensorflow", "tf"]
 
 
 def require_tensorflow(extra: str) -> None:
-    """Import TensorFlow. Raises UserError where it is not installed.
+    """Import TensorFlow. Raises MissingExtra where it is not installed.
 
     extra: the optional dependencies that bring it: "nsynth" or "train"
     """
@@ -32,7 +32,7 @@ def require_tensorflow(extra: str) -> None:
     except ModuleNotFoundError as error:
         if error.name != "tensorflow":
             raise
-        raise UserError(f"TensorFlow is not installed; pip install 'make-wavetable[{extra}]'") from error
+        raise MissingExtra(extra, "TensorFlow") from error
 
 
 class _Lazy:
