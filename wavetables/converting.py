@@ -90,15 +90,5 @@ def convert(
     else:
         table = replace(table, provenance={**table.provenance, **provenance})
     registry.write(target, table, force, format_name)
-    return Converted(
-        source=source,
-        target=target,
-        format=format_name,
-        frames_before=frames_before,
-        frames=len(table.frames),
-        size=loaded.size,
-        decision=loaded.decision,
-        remarks=loaded.remarks,
-        oscillators=loaded.oscillators,
-        fixed=fix,
-    )
+    counts = (frames_before, len(table.frames), loaded.size)
+    return Converted(source, target, format_name, *counts, loaded.decision, loaded.remarks, loaded.oscillators, fix)

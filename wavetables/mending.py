@@ -1,4 +1,4 @@
-"""What can be wrong with the frames of a table, and mending it. Pure functions on frames (n, size), any size."""
+"""Finds what is wrong with the frames of a table, and mends it. Pure functions on frames (n, size) of any size."""
 
 from __future__ import annotations
 
@@ -14,28 +14,33 @@ from wavetables.table import FRAME_SIZE
 
 Mask = NDArray[np.bool_]
 
-SILENT = 1e-4  # of the table's peak
-DC_LIMIT = 1e-3  # of full scale: below, a synth's own filter hides it
-SEAM_LIMIT = 8.0  # median steps: above, the wrap is a click rather than part of the wave
-PHASE_LIMIT = 0.05  # of a cycle from the table's mean fundamental
-HEARD = 0.03  # of the strongest harmonic: a fundamental 30 dB down cancels without being missed
-JUMP_DB = 12.0  # between neighbours: above, the position knob acts as a volume knob
-LOOK = 8  # frames that are looked at for images before all are: most tables are not stretched
-ROUNDING = 3e-4  # of a frame's power: what 16 bits leave of an exact repeat
+SILENT = 1e-4  # of the table's peak: a frame below it is silent
+DC_LIMIT = 1e-3  # of full scale: a smaller offset is hidden by a synth's own filter
+SEAM_LIMIT = 8.0  # median steps: a larger wrap step is a click rather than part of the wave
+PHASE_LIMIT = 0.05  # of a cycle, from the table's mean fundamental
+HEARD = 0.03  # of the strongest harmonic: nobody misses a weaker fundamental when it cancels
+JUMP_DB = 12.0  # between neighbours: a larger step makes a volume knob of the position knob
+LOOK = 8  # frames that are searched for images before all are, since most tables are not stretched
+ROUNDING = 3e-4  # of a frame's power: the error of an exact repeat in 16 bits
 FULL_SCALE = 0.9999
-FLAT = 4  # equal samples at full scale in a row: a clipped top
-FLAT_SHARE = 0.4  # of a frame at full scale: above, it is a square wave and meant
-CUT = 1e-3  # of full scale that the curve of a top must pass it by: a pulse has flat tops without
+FLAT = 4  # equal samples in a row at full scale make a clipped top
+FLAT_SHARE = 0.4  # of a frame at full scale: a frame with more is a square wave, and meant
+CUT = 1e-3  # of full scale: a rounded top that rises by less was not clipped; pulses have flat tops, too
 
 
 @dataclass(frozen=True, eq=False)
 class Faults:
     """What is wrong with n frames; arrays are (n,).
 
-    silent, duplicates (of the frame before), clipped (flat tops at full scale)
-    dc          |mean|;  seams  wrap step over median step;  jumps  dB from the frame before, 0 for the first
-    in_phase    fundamentals within a twentieth of a cycle; None where too few frames have one
-    images      samples a frame that the frames were stretched from, 0 where they were not;  stretched  how
+    silent: frames below SILENT
+    duplicates: frames that equal the one before
+    clipped: frames with flat tops at full scale
+    dc: |mean|, full scale 1
+    seams: the wrap step over the median step
+    jumps: dB from the frame before, 0 for the first
+    in_phase: whether all fundamentals are within a twentieth of a cycle; None where too few frames have one
+    images: samples a frame from which the frames were stretched, 0 where they were not
+    stretched: how, "holding" or "straight lines"
     """
 
     silent: Mask
@@ -50,7 +55,12 @@ class Faults:
 
 
 def faults(frames: Floats) -> Faults:
-    """Measure `frames` (n, size)."""
+    """Measure what is wrong with `frames`, float32 (n, size).
+
+    >>> sine = np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)
+    >>> faults(np.stack([sine, sine, 0 * sine])).duplicates.tolist()
+    [False, True, False]
+    """
     level = np.abs(frames).max(1)
     silent = level <= SILENT * float(level.max())
     same = np.zeros(len(frames), dtype=bool)
@@ -70,25 +80,32 @@ def faults(frames: Floats) -> Faults:
 
 
 def mend(frames: Floats) -> Floats:
-    """(m, 2048), m <= n: frames of any size, cleaned only where something is wrong with them: stretched ones
-    band-limited, flat tops rounded, silent and repeated ones dropped, no DC, fundamentals in phase, seams quiet, level
-    steps of at most 12 dB, one gain where a peak passes full scale. A table without faults comes back bit-exact; one
-    wholly silent stays so."""
-    found = faults(frames)
-    if found.clipped.any():
-        frames = _rounded(frames, found.clipped)
-    if found.images:
-        frames = np.ascontiguousarray(frames[:, :: frames.shape[1] // found.images])
+    """Mend what `faults` finds in `frames`, float32 (n, size), and leave everything else as it is.
+
+    Flat tops are rounded, stretched frames band-limited, silent and repeated ones dropped, fundamentals put in phase,
+    seams settled, level steps reduced to 12 dB, DC removed; a table that peaks above full scale gets one gain.
+    Returns float32 (m, 2048), m <= n. Frames of 2048 samples without faults come back bit-exact. A silent table stays
+    silent.
+
+    >>> sine = np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)
+    >>> mend(np.stack([sine, sine, 0 * sine])).shape
+    (1, 2048)
+    """
+    measured = faults(frames)
+    if measured.clipped.any():
+        frames = _rounded(frames, measured.clipped)
+    if measured.images:
+        frames = np.ascontiguousarray(frames[:, :: frames.shape[1] // measured.images])
     frames = resize(frames, FRAME_SIZE)
-    if found.silent.all():
+    if measured.silent.all():
         return frames
-    frames = frames[~found.silent]
+    frames = frames[~measured.silent]
     frames = frames[np.concatenate([[True], (frames[1:] != frames[:-1]).any(1)])]
-    if found.in_phase is False:
+    if measured.in_phase is False:
         frames = align(frames)
     if (seam(frames) > SEAM_LIMIT).any():
         frames = settle_seam(frames)
-    if (found.jumps > JUMP_DB).any():
+    if (measured.jumps > JUMP_DB).any():
         frames = _levelled(frames)
     if (np.abs(frames.mean(1, dtype=np.float64)) > DC_LIMIT).any():
         frames = remove_dc(frames)
@@ -102,7 +119,7 @@ def _in_phase(frames: Floats) -> bool | None:
     turn = 2 * np.pi * np.arange(size) / size
     cosine, sine = (frames @ np.stack([np.cos(turn), -np.sin(turn)], axis=1).astype(np.float32)).T
     power = cosine**2 + sine**2
-    # no harmonic is stronger than all together (Parseval), so most spectra need not be taken
+    # no harmonic is stronger than the whole frame (Parseval), so that most spectra need not be computed
     heard = power > HEARD**2 * size / 2 * np.einsum("ij,ij->i", frames, frames)
     rest = np.flatnonzero(~heard & (power > 0))
     heard[rest] = power[rest] > HEARD**2 * (np.abs(np.fft.rfft(frames[rest])[:, 1:]) ** 2).max(1)
@@ -111,7 +128,7 @@ def _in_phase(frames: Floats) -> bool | None:
         return None
     mean = (first / np.abs(first)).mean()
     turns = np.angle(first * mean.conj()) / (2 * np.pi)
-    # phases that cancel have no mean to be near to
+    # phases that cancel have no mean
     return bool(np.abs(mean) > 0.5 and np.abs(turns).max() <= PHASE_LIMIT)
 
 
@@ -125,10 +142,10 @@ def _clipped(frames: Floats) -> Mask:
 
 
 def _flat(frames: Floats) -> Mask:
-    """(n, size): samples of runs of at least FLAT equal ones at full scale."""
+    """(n, size): the samples in runs of at least FLAT equal ones at full scale."""
     top = np.abs(frames) >= FULL_SCALE * max(1.0, float(np.abs(frames).max()))
-    same = top & (np.roll(frames, 1, axis=1) == frames)  # as the one before
-    last = same.copy()  # the fourth of a run and those after it
+    same = top & (np.roll(frames, 1, axis=1) == frames)  # samples that equal the one before
+    last = same.copy()  # of a run, the fourth sample and those after it
     for step in range(1, FLAT - 1):
         last &= np.roll(same, step, axis=1)
     runs = last.copy()
@@ -138,8 +155,8 @@ def _flat(frames: Floats) -> Mask:
 
 
 def _rounded(frames: Floats, clipped: Mask) -> Floats:
-    """Every flat top replaced by the cubic curve that goes on from the wave's slopes on both sides: a guess at what was
-    cut off, without its edges."""
+    """Every flat top replaced by the cubic curve that continues the slopes on both sides: a guess at what was cut
+    off."""
     frames, size = frames.copy(), frames.shape[1]
     for row in np.flatnonzero(clipped):
         wave, flat = frames[row].astype(np.float64), _flat(frames[row : row + 1])[0]
@@ -151,25 +168,27 @@ def _rounded(frames: Floats, clipped: Mask) -> Floats:
             fall = span * (wave[(after + 1) % size] - wave[after])
             step = wave[after] - wave[before]
             curve = wave[before] + t * step + t * (1 - t) * ((1 - t) * (rise - step) - t * (fall - step))
-            way = np.sign(wave[start])
+            sign = np.sign(wave[start])
             place = (start + np.arange(length)) % size
-            frames[row, place] = way * np.maximum(way * curve, np.abs(wave[start]))
+            frames[row, place] = sign * np.maximum(sign * curve, np.abs(wave[start]))
     return frames
 
 
 def _levels(frames: Floats) -> NDArray[np.float64]:
+    """(n,): dB of each frame."""
     return np.asarray(10 * np.log10(np.mean(frames.astype(np.float64) ** 2, axis=1) + 1e-20))
 
 
 def _jumps(frames: Floats, silent: Mask) -> NDArray[np.float64]:
-    heard = np.flatnonzero(~silent)
-    found = np.zeros(len(frames))
-    found[heard[1:]] = np.abs(np.diff(_levels(frames[heard])))
-    return found
+    """(n,): dB from the last frame that is not silent."""
+    sounding = np.flatnonzero(~silent)
+    jumps = np.zeros(len(frames))
+    jumps[sounding[1:]] = np.abs(np.diff(_levels(frames[sounding])))
+    return jumps
 
 
 def _levelled(frames: Floats) -> Floats:
-    """Quiet frames raised until no step between neighbours passes 12 dB: the loud ones, which set the table's level,
+    """Quiet frames raised until no step between neighbours passes 12 dB. The loud ones, which set the table's level,
     stay as they are."""
     level = _levels(frames)
     place = np.arange(len(level))
@@ -178,9 +197,9 @@ def _levelled(frames: Floats) -> Floats:
 
 
 def _images(frames: Floats) -> tuple[int, str]:
-    """(samples a frame, how) of frames that were drawn out from fewer samples by holding them or by straight lines,
-    which leaves images above the band the samples could hold. Waves that step or bend in few places are meant that
-    way."""
+    """(samples a frame, how) of frames that were stretched from fewer samples by holding these or by straight lines
+    between them. That leaves images above the band which the samples could hold. Waves that step or bend in few places
+    are meant to."""
     size = frames.shape[1]
     if len(frames) > 2 * LOOK and not _images(frames[:: len(frames) // LOOK])[0]:
         return 0, ""
@@ -194,7 +213,7 @@ def _images(frames: Floats) -> tuple[int, str]:
         share = np.arange(factor) / factor
         lines = kept[:, :, None] * (1 - share) + np.roll(kept, -1, axis=1)[:, :, None] * share
         nearest = np.inf
-        for how, drawn, order in (("holding", np.repeat(kept, factor, axis=1), 1), ("straight lines", lines, 2)):
+        for method, drawn, order in (("holding", np.repeat(kept, factor, axis=1), 1), ("straight lines", lines, 2)):
             off = np.sqrt(np.mean((drawn.reshape(frames.shape) - frames) ** 2, axis=1)) / power
             nearest = min(nearest, float(np.median(off)))
             if not np.mean(off < ROUNDING) > 0.5:
@@ -204,7 +223,7 @@ def _images(frames: Floats) -> tuple[int, str]:
             bends = np.abs(np.diff(kept, order, axis=1)) > 1e-4 * power[:, None]
             if np.mean((smooth > 1e-3) & (off < np.minimum(0.1 * smooth, ROUNDING)) & (bends.mean(1) > 0.5)) > 0.5:
                 smaller, _ = _images(np.ascontiguousarray(frames[:, ::factor]))
-                return smaller or few, how
-        if nearest > 2 * ROUNDING:  # what is held or straight for more samples is so for two
+                return smaller or few, method
+        if nearest > 2 * ROUNDING:  # samples held for longer are also held for two
             break
     return 0, ""

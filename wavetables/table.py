@@ -16,11 +16,18 @@ MAX_FRAMES = 256
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """`frames` float32 (n, 2048), n in 1..256, within +-1. `root_pitch` is the MIDI pitch of the sound it was cut from,
-    None where unknown. `provenance` says where the table comes from: text by text key (source, command, engine ...).
+    """A wavetable.
 
-    Raises UserError when the frames have another shape or type, or hold NaN or infinity. Peaks above 1 are refused by
-    the writers only, so that a foreign table that clips can still be looked at and mended.
+    frames: float32 (n, 2048), n in 1..256, within -1..1
+    name: for people
+    root_pitch: the MIDI pitch of the sound it was cut from, None where unknown
+    provenance: where the table comes from, text by key ("source", "command", "engine" ...)
+
+    Raises UserError when the frames have another shape or type, or hold NaN or infinity. Only the writers refuse peaks
+    above 1, so that a table that clips can still be inspected and mended.
+
+    >>> Table(np.zeros((4, 2048), np.float32), "silence").peak
+    0.0
     """
 
     frames: Floats

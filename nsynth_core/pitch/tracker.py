@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
-from nsynth_core.notes import hz_to_midi, midi_to_hz, note_name, parse_pitch, pitch_in_name
+from nsynth_core.notes import cents_name, hz_to_midi, midi_to_hz, note_name, parse_pitch, pitch_in_name
 from nsynth_core.pitch import candidates as periodicity
 from nsynth_core.pitch import lock as phaselock
 from nsynth_core.pitch.candidates import HOP_SECONDS, Doubles
@@ -115,11 +115,11 @@ class Unpitched(UserError):
         if guess is None:
             fact = "no pitch found: it sounds like noise, a drum or silence"
         elif span is None:
-            best = f"best guess {_cents_name(guess)}, confidence {confidence:.2f}"
+            best = f"best guess {cents_name(guess)}, confidence {confidence:.2f}"
             fact = f"no clear pitch ({best}): it sounds like noise, a drum or silence"
         else:
             low, high = (note_name(hz_to_midi(hz)) for hz in span)
-            fact = f"its pitch, {_cents_name(guess)}, is not within {low}..{high}"
+            fact = f"its pitch, {cents_name(guess)}, is not within {low}..{high}"
         super().__init__(fact)
 
 
@@ -189,7 +189,7 @@ def follow(sound: Sound, pitch: float, cents: float = 100.0) -> PitchTrack:
 
 def describe(track: PitchTrack) -> str:
     """ "A3 +12 cents, confidence 0.97" """
-    return f"{_cents_name(track.pitch)}, confidence {track.confidence:.2f}"
+    return f"{cents_name(track.pitch)}, confidence {track.confidence:.2f}"
 
 
 def _without_leaps(audio: _Audio, f0_hz: Doubles, voiced: NDArray[np.bool_]) -> Doubles:
@@ -207,11 +207,6 @@ def _without_leaps(audio: _Audio, f0_hz: Doubles, voiced: NDArray[np.bool_]) -> 
         if any(abs(np.log2(other / ratio)) < LEAP for other in beside):
             f0_hz[a:b] *= ratio
     return f0_hz
-
-
-def _cents_name(midi: float) -> str:
-    cents = round(100 * (midi - np.floor(midi + 0.5)))
-    return note_name(midi) + (f" {cents:+d} cents" if cents else "")
 
 
 def _above_8_hz(x: Floats, rate: int) -> Floats:

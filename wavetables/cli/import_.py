@@ -250,8 +250,8 @@ def _tell(file: ImportedFile, explain: bool, quiet: bool) -> None:
     remark = length_remark(file.length)
     for table in file.tables:
         part = f" {table.part}" if table.part else ""
-        what = f"{summary(table.facts)}, {count(table.frames, 'frame')}"
-        say(f"{file.source}{part}: {what}{f'; {remark}' if remark else ''}", quiet)
+        fact = f"{summary(table.facts)}, {count(table.frames, 'frame')}"
+        say(f"{file.source}{part}: {fact}{f'; {remark}' if remark else ''}", quiet)
     for table in file.tables if explain else ():
         for line in sentences(table.facts):
             say(f"  {line}", quiet)

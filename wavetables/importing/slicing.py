@@ -1,8 +1,9 @@
-"""Sound → single cycles → frames. A cycle is read along the exact phase of the note, so a frame closes by construction.
+"""A sound becomes single cycles, and these become frames. Each cycle is read along the exact phase of the note, and so
+it closes without a seam.
 
-1. The pitch track gives the phase, exactly: at 30 Hz the 600th partial turns a third of a cycle per cent of error and
-   period.
-2. Cycles are read band-limited at equal steps of phase; everything above the source's Nyquist goes.
+1. The pitch track gives the phase. It must be exact: at 30 Hz, an error of one cent turns the 600th partial by a third
+   of a cycle in every period.
+2. Cycles are read band-limited, at equal steps of phase. Everything above the sound's Nyquist frequency is dropped.
 3. The cycles around each place become a frame: see wavetables.importing.averaging.
 """
 
@@ -27,19 +28,24 @@ from wavetables.importing.averaging import averaged, folded
 from wavetables.importing.cycle_reader import Doubles, Numbers, Phase, Reader
 from wavetables.table import FRAME_SIZE, MAX_FRAMES
 
-QUIET_DB = -40.0  # parts of the note further below its loudest make no frames
-SILENT_DB = -80.0  # the same where the part of the note is chosen by hand
-TOP_RATE = 96_000  # a higher rate adds nothing, unless 1023 harmonics of a high note reach beyond
-MAX_SPAN = 64
-RELEASE_SECONDS, RELEASE_DB = 0.06, 8.0
+QUIET_DB = -40.0  # from the loudest cycle: quieter ones make no frames
+SILENT_DB = -80.0  # the same where the part of the sound is chosen by hand
+TOP_RATE = 96_000  # Hz; a higher rate adds nothing, unless the 1023 harmonics of a high note reach beyond it
+MAX_SPAN = 64  # periods in an average
+RELEASE_SECONDS, RELEASE_DB = 0.06, 8.0  # the fall of the level where a note is released
 LOOKS = 768  # cycles whose spectra tell how fast the timbre moves
-HEARD_HARMONICS = 64  # of them
+HEARD_HARMONICS = 64  # of each of these spectra
 
 
 @dataclass(frozen=True)
 class Slices:
-    """`frames` float32 (channels, n, 2048); `seconds` (n,) where in the sound each was cut; `used` of `cycles` whole
-    cycles; `periods` (harmonics,) each one was averaged over, 1 for none."""
+    """Frames cut out of a sound.
+
+    frames: float32 (channels, n, 2048)
+    seconds: (n,) where in the sound each was cut
+    used, cycles: number of whole cycles that hold the note, and of all
+    periods: (harmonics,) the number of periods that each harmonic was averaged over; 1 is no averaging
+    """
 
     frames: Floats
     seconds: Doubles
@@ -49,9 +55,15 @@ class Slices:
 
 
 def slice_cycles(sound: Sound, track: PitchTrack, frames: int | None = None) -> Floats:
-    """Single cycles of all channels' mean as float32 (n, 2048): see `slice_channels`."""
-    cut: Floats = slice_channels(Sound(sound.mid()[:, None], sound.rate), track, frames).frames[0]
-    return cut
+    """Cut the mean of all channels into single cycles, float32 (n, 2048): see `slice_channels`.
+
+    >>> from nsynth_core.audio import sine
+    >>> note = sine(220.0)
+    >>> slice_cycles(note, follow(note, 57.0), frames=4).shape
+    (4, 2048)
+    """
+    cycles: Floats = slice_channels(Sound(sound.mid()[:, None], sound.rate), track, frames).frames[0]
+    return cycles
 
 
 def slice_channels(
@@ -63,15 +75,18 @@ def slice_channels(
     average: int | None = None,
     everywhere: bool = False,
 ) -> Slices:
-    """Single cycles of every channel of `sound`, all cut at the same places along `track`: zero DC, at the sound's
-    level, in the phase the track gives them (see shaping.align). As many as there are cycles, at most `frames` (1..256,
-    default 256), from where the note is voiced, within 40 dB of its loudest and not yet let go.
+    """Cut every channel of `sound` into single cycles, all at the same places along `track`.
 
-    even        spread by equal steps of timbre (log-spectral distance) instead of time
-    average     periods (1..64) in each frame, for all harmonics, instead of as many as serve each
-    everywhere  from the whole sound: the part was chosen by hand
+    sound: samples float32 (n, channels)
+    track: its pitch
+    frames: 1..256, at most so many; None: as many as there are cycles, at most 256
+    even: space the frames by equal steps of timbre (log-spectral distance) instead of time
+    average: periods in each frame, 1..64, for all harmonics; None: as many as serve each harmonic
+    everywhere: use the whole sound, since its part was chosen by hand; else only where the note is voiced, within 40 dB
+        of its loudest, and not yet released
 
-    Raises UserError when not one whole period is there.
+    The frames have no DC, the level of the sound, and the phase that the track gives them (see shaping.align).
+    Raises UserError when there is not one whole period.
     """
     enough = max(TOP_RATE, math.ceil(1.1 * FRAME_SIZE * float(track.f0_hz.max())))
     if sound.rate > enough:
@@ -86,7 +101,7 @@ def slice_channels(
     wanted = min(frames or MAX_FRAMES, len(active), MAX_FRAMES)
     picks = _picked(reader, phase, active, power[active - numbers[0]], wanted, even)
     spectra, moments, periods = averaged(readers, phase, picks, active, average)
-    # no harmonic that cycles beside this one could not hold either
+    # a harmonic above the Nyquist frequency of a neighbouring cycle is left out, too
     highest = np.max([phase.f0(np.clip(picks + k, active[0], active[-1])) for k in (-1, 0, 1)], axis=0)
     spectra[:, np.arange(spectra.shape[2]) * highest[:, None] > 0.5 * rate] = 0.0
     spectra[:, :, 0] = 0.0
@@ -98,11 +113,19 @@ def slice_channels(
 
 
 def slice_each(notes: Iterable[Sound], pitch: float) -> Floats:
-    """One cycle of each of `notes`, all of MIDI `pitch` and of equally many channels, as float32 (channels, n, 2048):
-    from the middle of its energy, all notes equally loud, every harmonic in sine phase. For notes that have no phase in
-    common: so a table walks through them without cancelling. Raises UserError as `slice_channels`, and for silence."""
-    cut = [slice_channels(note, follow(note, pitch), 1).frames[:, 0] for note in notes]
-    cycles = np.stack(cut, axis=1)
+    """Cut one cycle out of each of several notes.
+
+    notes: all of the same pitch and number of channels
+    pitch: MIDI number
+    Returns float32 (channels, n, 2048): the cycle in the middle of each note's energy, all equally loud, every harmonic
+    in sine phase. Notes that have no phase in common thus make a table whose frames do not cancel.
+    Raises UserError as `slice_channels`, and for silence.
+
+    >>> from nsynth_core.audio import sine
+    >>> slice_each([sine(220.0), sine(220.0, seconds=0.3)], 57.0).shape
+    (1, 2, 2048)
+    """
+    cycles = np.stack([slice_channels(note, follow(note, pitch), 1).frames[:, 0] for note in notes], axis=1)
     level = np.sqrt((cycles.astype(np.float64) ** 2).mean((0, 2)))
     if not level.any():
         raise UserError(f"the notes hold nothing at {note_name(pitch)}; choose another pitch")
@@ -123,7 +146,8 @@ def table_frames(walk: Features | Sequence[Sound], pitch: float, stereo: bool, c
 
 # ------------------------------------------------------------------------------------------------------ where to cut
 def _whole_cycles(x: Floats, rate: int, phase: Phase, track: PitchTrack) -> tuple[Numbers, Doubles, Doubles]:
-    """Numbers (n,) of the whole cycles within the sound, their power (n,) and the seconds (n + 1,) they meet at."""
+    """Of the whole cycles within the sound: their numbers (n,), their power (n,), and the times in seconds (n + 1,) at
+    which they begin and end."""
     first, last = int(np.ceil(phase.cycles[0] - 1e-6)), int(np.floor(phase.at(len(x) / rate) + 1e-6))
     numbers = np.arange(first, last)
     if len(numbers) == 0:
@@ -135,22 +159,23 @@ def _whole_cycles(x: Floats, rate: int, phase: Phase, track: PitchTrack) -> tupl
 
 
 def _chosen(power: Doubles, edges: Doubles, track: PitchTrack, everywhere: bool) -> NDArray[np.bool_]:
-    """(n,): the cycles that are voiced and loud enough; where there are none, the loud ones, else all."""
+    """(n,): the cycles that are voiced and loud enough. Where there are none, the loud ones, else all."""
     if everywhere:
         loud: NDArray[np.bool_] = power > 10 ** (SILENT_DB / 10) * power.max()
         return loud if loud.any() else ~loud
     loud = power > 10 ** (QUIET_DB / 10) * power.max()
-    loud[_let_go(power, edges) :] = False
+    loud[_released_after(power, edges) :] = False
     near = np.round((edges[1:] + edges[:-1]) / 2 / HOP_SECONDS).astype(np.int64)
     both = loud & track.voiced[np.clip(near, 0, len(track.voiced) - 1)]
     return np.asarray(both if both.any() else loud if loud.any() else ~loud)
 
 
-def _let_go(power: Doubles, edges: Doubles) -> int:
-    """Number of cycles before the note is let go; what follows is the room's answer, not the note. Let go: within
-    RELEASE_SECONDS it falls by RELEASE_DB, thrice as fast as before and twice as fast as after (a room's tail wavers,
-    so the median of it counts), and dies away from there within twice the time it had sounded. A steady decay has no
-    such place."""
+def _released_after(power: Doubles, edges: Doubles) -> int:
+    """Number of cycles before the note is released; what follows is the reverberation of the room.
+
+    A note is released where its level falls by RELEASE_DB within RELEASE_SECONDS, three times as fast as before and
+    twice as fast as after (by the median, since reverberation wavers), and where it then dies away within twice the
+    time it had sounded. A steady decay has no such place."""
     step = max(1, round(RELEASE_SECONDS * len(power) / float(edges[-1] - edges[0])))
     level = 10 * np.log10(power + 1e-10 * power.max() + 1e-30)
     if len(level) < 8 * step:
@@ -172,7 +197,8 @@ def _let_go(power: Doubles, edges: Doubles) -> int:
 
 
 def _picked(reader: Reader, phase: Phase, active: Numbers, power: Doubles, wanted: int, even: bool) -> Numbers:
-    """`wanted` of the `active` cycles, spread over time or timbre; a single one from the middle of the energy."""
+    """`wanted` of the `active` cycles, spread evenly over time or timbre; a single one from the middle of the
+    energy."""
     if wanted == 1:
         return active[[int(np.searchsorted(np.cumsum(power), power.sum() / 2))]]
     if wanted == len(active):
@@ -180,7 +206,7 @@ def _picked(reader: Reader, phase: Phase, active: Numbers, power: Doubles, wante
     place = _timbre(reader, phase, active) if even else np.cumsum(1 / phase.f0(active))
     fewest, most = wanted, 64 * wanted
     picks = _spread(place, wanted)
-    while most - fewest > 1:  # where it moves faster than cycle by cycle, other cycles take what is left
+    while most - fewest > 1:  # where the timbre moves faster than cycle by cycle, the frames left over go elsewhere
         middle = (fewest + most) // 2
         more = _spread(place, middle)
         if len(more) <= wanted:
@@ -198,8 +224,8 @@ def _spread(place: Doubles, count: int) -> Numbers:
 
 
 def _timbre(reader: Reader, phase: Phase, active: Numbers) -> Doubles:
-    """(n,): how far the timbre has moved up to each cycle, the sum of the distances passed. Noise between neighbours
-    would count as movement, so each look is a mean over four periods."""
+    """(n,): how far the timbre has moved up to each cycle, the sum of spectral distances. Each spectrum is that of a
+    mean over four periods, since the noise between neighbours would count as movement."""
     looks = np.unique(np.round(np.linspace(0, len(active) - 1, LOOKS)).astype(np.int64))
     around = np.clip(active[looks][:, None] + np.arange(-2, 3), active[0], active[-1])
     distinct, rows = np.unique(around, return_inverse=True)
