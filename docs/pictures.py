@@ -12,6 +12,7 @@ from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.blending import instrument as blend
 from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.engines import load_engine, single_note
 from nsynth_core.blending.instrument import Instrument
 from presets import load_instrument
 from wavetables import pictures
@@ -46,7 +47,7 @@ def between(
     """The blend of two sounds at `mix` 0..1, by `engine`. `pitch` is MIDI: None follows the recording. `seconds`: None
     is the recording's own length."""
     pair = instruments(names, engine)
-    return blend.blend_note(load_coder(engine), pair, [1 - mix, mix], pitch=pitch, seconds=seconds)
+    return single_note(load_engine(engine), pair, [1 - mix, mix], pitch=pitch, seconds=seconds)
 
 
 def row(first: str | Path, second: str, pitch: float | None, seconds: float | None) -> list[Panel]:

@@ -1,46 +1,34 @@
-"""The Engine protocol: what blends whole sounds; and the engines by name."""
+"""The protocol of an engine: what is asked of it (Row), what it makes (Blend), and how its progress is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.blending.coder import CODERS, Coder, load_coder
-from nsynth_core.blending.embedding import Embedding
-from nsynth_core.blending.instrument import (
-    AS_IT_IS,
-    Instrument,
-    align,
-    blended,
-    path_features,
-    root_pitch,
-    steady_moment,
-)
-from nsynth_core.errors import UsageError
-from nsynth_core.notes import midi_to_hz
-from nsynth_core.sound import synthesis
-from nsynth_core.sound.features import Features
-from nsynth_core.sound.knobs import Knobs
-
-if TYPE_CHECKING:
-    from nsynth_core.wavenet.options import NSynthOptions
+from nsynth_core.blending.coder import CODERS, Coder
+from nsynth_core.blending.instrument import Instrument
 
 ENGINES = (*CODERS, "nsynth")
-LAID = 64  # timelines that are kept: rows between the same instruments at the same pitch share one
-Update = Callable[[int, int, str], None]  # what is done, of how many, a note
-Watch = Callable[[str, str], AbstractContextManager[Update]]  # what is counted, what is to be said of it first
+MAX_TIMELINES = 64  # kept in memory: rows between the same instruments at the same pitch share one
+Update = Callable[[int, int, str], None]  # items done, items in all, a remark
+Watch = Callable[[str, str], AbstractContextManager[Update]]  # what is counted, what to say before it starts
+# how an engine that makes notes only gets frames: (notes, MIDI pitch, frames, stereo) → (channels, frames, 2048)
+Cut = Callable[[Sequence[Sound], float, int, bool], Floats]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is asked for between `instruments` at MIDI `pitch`, None for the leading recording's own: a note at each of
-    `mixes`, weights (instruments,) or a path (n, instruments) that the note walks; and, where `path` (frames,
-    instruments) is given, the table that walks along it, of which `mixes` are what an engine that cuts frames from
-    notes decodes."""
+    """What is asked of an engine: notes between `instruments`, and one table.
+
+    pitch: MIDI; None for the pitch of the leading recording, note by note as it moves
+    mixes: one for each note. Each holds weights (instruments,), or a path of weights (n, instruments) that the note
+        walks from its start to its end. Weights are >= 0 and sum to 1.
+    path: weights (frames, instruments) along the table; None where no table is wanted. An engine that cuts frames out
+        of notes decodes `mixes` only, so they must lie on the path.
+    """
 
     instruments: tuple[Instrument, ...]
     pitch: float | None
@@ -50,12 +38,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Blend:
-    """What an engine made of a Row. `notes` give each mix, as loud as it came out; `walk` what a table's frames are
-    made of (`table_frames`): the features of each frame, or notes along the way that frames are
-    cut from. Both may be called in any thread, and a note is rendered when it is called for, or was before."""
+    """What an engine made of a Row.
+
+    notes: one function for each of the row's mixes. It renders the note, at the level at which it came out.
+    walk: `walk(stereo)` gives the frames of the row's table, float32 (channels, frames, 2048), not yet shaped: one
+        channel, or left and right
+
+    All may be called in any thread.
+    """
 
     notes: Sequence[Callable[[], Sound]]
-    walk: Callable[[], Features | Sequence[Sound]]
+    walk: Callable[[bool], Floats]
 
 
 class Engine(Protocol):
@@ -100,54 +93,3 @@ class Engine(Protocol):
 def unwatched(what: str, said: str) -> AbstractContextManager[Update]:
     """A Watch that shows nothing."""
     return nullcontext(lambda done, total, note: None)
-
-
-class FeatureEngine:
-    """The engine of a coder: what it codes is mixed, decoded and rendered, with `knobs` turned. Frames of tables are
-    decoded, not cut from notes, at even perceptual steps."""
-
-    latent: int | None = None
-    seed = synthesis.NOISE_SEED
-
-    def __init__(self, coder: Coder, knobs: Knobs = AS_IT_IS) -> None:
-        self.coder, self.knobs = coder, knobs
-        self.name, self.version = coder.name, coder.version
-        self.facts: Mapping[str, str] = {}
-        self.versions: Mapping[str, str] = {}
-        self.encode, self.decode = coder.encode, coder.decode  # for who takes the stages one by one
-
-    def blend(
-        self,
-        rows: Iterable[Row],
-        seconds: float | None = None,
-        rate: int | None = None,
-        *,
-        mono: bool = False,
-        moment: float | None = None,
-        watch: Watch = unwatched,
-    ) -> Iterator[Blend]:
-        laid = lru_cache(LAID)(partial(align, seconds=seconds))
-        for row in rows:
-            embeddings, f0 = laid(row.instruments, row.pitch)
-            notes = [partial(self._note, embeddings, mix, f0, rate) for mix in row.mixes] if rate else []
-            yield Blend(notes, partial(self._walk, row, embeddings))
-
-    def _note(self, embeddings: Sequence[Embedding], mix: Floats, f0_hz: Floats, rate: int) -> Sound:
-        return synthesis.render(blended(self.coder, embeddings, mix, f0_hz, self.knobs), rate)
-
-    def _walk(self, row: Row, embeddings: Sequence[Embedding]) -> Features:
-        assert row.path is not None
-        hz = midi_to_hz(root_pitch(row.instruments, row.pitch))
-        return path_features(self.coder, list(map(steady_moment, embeddings)), row.path, hz, self.knobs, even=True)
-
-
-def load_engine(name: str, knobs: Knobs = AS_IT_IS, nsynth: NSynthOptions | None = None) -> Engine:
-    """The engine called `name`, one of ENGINES, with `knobs` turned; "nsynth", which has none, as `nsynth` says. Raises
-    UsageError for another name, and for NSynth without a checkpoint or with a knob; UserError for a bad checkpoint."""
-    if name != "nsynth":
-        return FeatureEngine(load_coder(name), knobs)
-    if nsynth is None or knobs != AS_IT_IS:
-        raise UsageError(
-            "NSynth needs a checkpoint and has no knobs: load_engine('nsynth', nsynth=NSynthOptions(checkpoint))"
-        )
-    return nsynth.load()

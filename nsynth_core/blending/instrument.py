@@ -18,7 +18,6 @@ from nsynth_core.blending.embedding import Embedding, at_frames, at_level, mix, 
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
 from nsynth_core.pitch import describe, follow, track
-from nsynth_core.sound import synthesis
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import FRAME_RATE, Features
 from nsynth_core.sound.harmonicity import doubts
@@ -84,6 +83,20 @@ def embed(sound: Sound, coder: Coder, pitch: float | None = None) -> tuple[Embed
     return coder.encode(features), found.pitch, "; ".join([said, *doubts(sound, found, features)])
 
 
+def from_sound(sound: Sound, coder: Coder, pitch: float | None = None, name: str = "sound") -> Instrument:
+    """The instrument of one recording.
+
+    pitch: MIDI; None finds it
+    Raises Unpitched.
+
+    >>> from nsynth_core.blending.coder import load_coder
+    >>> round(from_sound(audio.sine(440), load_coder("envelope")).pitches[0], 2)
+    69.0
+    """
+    embedding, found, said = embed(sound, coder, pitch)
+    return Instrument(name, (found,), lambda _: embedding, True, (f"{name}: {said}",), sound, lambda _: sound)
+
+
 def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None) -> Instrument:
     """An instrument from a sound file, or from a folder of NAME_PITCH files (NSynth's convention: PITCH a MIDI number),
     or from those that a pattern picks (audio_input/flute_*.wav).
@@ -97,12 +110,11 @@ def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None
         return _from_folder(path.parent, coder, path.name)
     sound = audio.read(path)
     try:
-        embedding, found, said = embed(sound, coder, pitch)
+        made = from_sound(sound, coder, pitch, path.name)
     except UserError as error:
         error.located(path)
         raise
-    told = (f"{path.name}: {said}",)
-    return Instrument(path.stem, (found,), lambda _: embedding, True, told, sound, lambda _: sound)
+    return replace(made, name=path.stem)
 
 
 def sound_files(folder: Path, pattern: str = "*") -> dict[float, Path]:
@@ -198,26 +210,8 @@ def blended(
     return turned(features, knobs, None if knobs.envelope is None else embeddings[knobs.envelope].level_db)
 
 
-def blend_note(
-    coder: Coder,
-    instruments: Sequence[Instrument],
-    weights: Sequence[float] | Floats,
-    *,
-    pitch: float | None = None,
-    seconds: float | None = None,
-    rate: int = 48_000,
-    knobs: Knobs = AS_IT_IS,
-    dry: float = 0.0,
-) -> Sound:
-    """One blended note, stereo at `rate`. `weights` as for `blended`; `pitch` MIDI. `dry` >= 0 layers the leading
-    recording under it, times `dry` and sample by sample where it was: then `seconds` must be None."""
-    embeddings, f0 = align(instruments, pitch, seconds)
-    note = synthesis.render(blended(coder, embeddings, np.asarray(weights), f0, knobs), rate)
-    return finished(note, instruments, seconds, dry)
-
-
 def finished(note: Sound, instruments: Sequence[Instrument], seconds: float | None = None, dry: float = 0.0) -> Sound:
-    """A blended note with the leading recording layered under it (see `blend_note`), within full scale."""
+    """A blended note with the leading recording layered under it times `dry`, within full scale."""
     original = instruments[leading(instruments)].sound
     if dry > 0:
         if original is None or seconds is not None:
@@ -257,27 +251,6 @@ def steady_frame(embedding: Embedding) -> float:
 def steady_moment(embedding: Embedding) -> Embedding:
     """The steady frame at MOMENT_DB: all sounds of a table are alike loud, however far they have decayed by then."""
     return at_level(at_frames(embedding, np.asarray([steady_frame(embedding)])), MOMENT_DB)
-
-
-def blend_frames(
-    coder: Coder,
-    instruments: Sequence[Instrument],
-    weights: Floats,
-    *,
-    pitch: float | None = None,
-    knobs: Knobs = AS_IT_IS,
-    even: bool = False,
-    stereo: bool = False,
-) -> Floats:
-    """Single cycles (n, 2048) for `weights` (n, instruments), each instrument at its steadiest moment; with `stereo`
-    those of the left and the right channel, (2, n, 2048).
-
-    `even` takes the weights as a path and re-spaces the frames to equal perceptual steps; the ends stay.
-    """
-    embeddings, _ = align(instruments, pitch, None)
-    moments = [steady_moment(embedding) for embedding in embeddings]
-    features = path_features(coder, moments, weights, midi_to_hz(root_pitch(instruments, pitch)), knobs, even)
-    return synthesis.stereo_cycles(features) if stereo else synthesis.cycles(features)
 
 
 def path_features(

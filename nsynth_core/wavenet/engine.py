@@ -20,7 +20,7 @@ from nsynth_core import cache
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.embedding import Embedding, at_frames
-from nsynth_core.blending.engine import LAID, Blend, Row, Watch, unwatched
+from nsynth_core.blending.engine import MAX_TIMELINES, Blend, Cut, Row, Watch, unwatched
 from nsynth_core.blending.instrument import (
     Instrument,
     align,
@@ -31,7 +31,7 @@ from nsynth_core.blending.instrument import (
     steady_frame,
     within_full_scale,
 )
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UsageError, UserError
 from nsynth_core.lazy import tf
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound import synthesis
@@ -40,6 +40,7 @@ from nsynth_core.wavenet import checkpoint, encoder, generator
 from nsynth_core.wavenet.decoding import EncodedNote, NoteDecoder, hash_of, load_array, save_array
 from nsynth_core.wavenet.inputs import encodings, fitted, held, recorded, stereo
 from nsynth_core.wavenet.network import HOP, RATE
+from nsynth_core.wavenet.options import NSynthOptions
 
 TABLE_SECONDS = 0.25  # of a note that only a frame is cut from
 SETTLE = 0.2  # of it, at its start, where the network has no past yet: no part of a frame
@@ -61,7 +62,7 @@ class Sources:
 
 class NSynth:
     """NSynth's WaveNet with one checkpoint's weights and one `seed`; `enhance` adds what lies above 8 kHz; `precision`
-    is one of `options.PRECISIONS`.
+    is one of `options.PRECISIONS`; `cut` cuts the frames of tables out of notes.
 
     Raises UserError where the network does not fit the memory.
     """
@@ -69,10 +70,16 @@ class NSynth:
     name = "nsynth"
 
     def __init__(
-        self, weights: checkpoint.Weights, seed: int = 0, enhance: bool = False, precision: str = "float32"
+        self,
+        weights: checkpoint.Weights,
+        seed: int = 0,
+        enhance: bool = False,
+        precision: str = "float32",
+        cut: Cut | None = None,
     ) -> None:
         generator.batch_size(weights, precision=precision)  # said before anything else is done
         self.weights, self.seed, self.enhance, self.precision = weights, seed, enhance, precision
+        self.cut = cut
         self.version = weights.digest[:12]
         self.decoder = NoteDecoder(weights, seed, enhance, precision)
         self.latent: int | None = weights.latent
@@ -104,18 +111,27 @@ class NSynth:
     ) -> Iterator[Blend]:
         """As `Engine.blend`, all notes of all rows in as few batches as can be. Frames are cut from the notes; where
         none are asked for, from moments."""
-        laid = lru_cache(LAID)(partial(self.sources, seconds=seconds if rate else None, mono=mono, watch=watch))
+        lay = partial(self.sources, seconds=seconds if rate else None, mono=mono, watch=watch)
+        laid = lru_cache(MAX_TIMELINES)(lay)
         make = self.note if rate else partial(self.moment, seconds=moment or TABLE_SECONDS)
-        wanted = [[make(laid(row.instruments, row.pitch), mix) for mix in row.mixes] for row in rows]
+        asked = list(rows)
+        wanted = [[make(laid(row.instruments, row.pitch), mix) for mix in row.mixes] for row in asked]
         notes = [*chain(*wanted)]
         with watch("nsynth samples", self.decoder.needs(notes)) as update:
             made = self.decoder.render(notes, rate or self.table_rate, update)
-            for row in wanted:
-                sounds = list(islice(made, len(row)))
+            for row, mixes in zip(asked, wanted, strict=True):
+                sounds = list(islice(made, len(mixes)))
                 if rate:
-                    yield Blend([partial(_known, sound) for sound in sounds], partial(_known, sounds))
+                    yield Blend([partial(_known, sound) for sound in sounds], partial(self._frames, row, sounds))
                 else:
-                    yield Blend([], partial(_known, list(map(settled, sounds))))
+                    yield Blend([], partial(self._frames, row, list(map(settled, sounds))))
+
+    def _frames(self, row: Row, notes: Sequence[Sound], stereo: bool) -> Floats:
+        """The frames of a row's table, (channels, frames, 2048), cut out of its notes."""
+        if self.cut is None:
+            raise UsageError("NSynth makes notes; for tables load it with wavetables.engines.load_engine")
+        assert row.path is not None
+        return self.cut(notes, root_pitch(row.instruments, row.pitch), len(row.path), stereo)
 
     def encoding(self, row: Row, seconds: float | None = None, watch: Watch = unwatched) -> Floats:
         """The encoding (frames, latent) of a row's first note, of which nothing is decoded; mono, as Magenta's tools
@@ -218,6 +234,14 @@ class NSynth:
 
     def _full(self, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, rate: int) -> Sound:
         return synthesis.render(blended(self.coder, embeddings, weights, f0_hz), rate)
+
+
+@lru_cache(maxsize=1)
+def load(options: NSynthOptions, cut: Cut | None = None) -> NSynth:
+    """The engine of these options, read once a process; `cut` as for NSynth. Raises UserError: a damaged or foreign
+    checkpoint, too little memory."""
+    weights = checkpoint.load(options.checkpoint, options.averages)
+    return NSynth(weights, options.seed, options.enhance, options.precision, cut)
 
 
 def _known(made: Made) -> Made:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nsynth_core.wavenet.engine import NSynth
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -23,16 +18,3 @@ class NSynthOptions:
     seed: int = 0
     enhance: bool = False
     precision: str = PRECISIONS[0]
-
-    def load(self) -> NSynth:
-        """The engine, read once a process. Raises UserError: a damaged or foreign checkpoint, too little memory."""
-        return _load(self)
-
-
-@lru_cache(maxsize=1)
-def _load(options: NSynthOptions) -> NSynth:
-    from nsynth_core.wavenet import checkpoint
-    from nsynth_core.wavenet.engine import NSynth
-
-    weights = checkpoint.load(options.checkpoint, options.averages)
-    return NSynth(weights, options.seed, options.enhance, options.precision)

@@ -15,7 +15,9 @@ import pytest
 from nsynth_core.audio import Sound
 from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.embedding import Embedding, mix
-from nsynth_core.blending.instrument import align, blend_frames, line_weights
+from nsynth_core.blending.engines import single_table
+from nsynth_core.blending.feature_engine import FeatureEngine
+from nsynth_core.blending.instrument import align, line_weights
 from nsynth_core.pitch import track
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.analysis import analyse
@@ -81,8 +83,8 @@ def test_frames(benchmark):
     """A table of 64 re-spaced frames between two built-in instruments."""
     pair = [bank.load_instrument(name, ENGINE) for name in ("flute", "choir")]
     weights = line_weights(np.linspace(0, 1, 64))
-    benchmark(lambda: blend_frames(ENGINE, pair, weights, pitch=48, even=True))
-    one = seconds(lambda: [blend_frames(ENGINE, pair, weights[i : i + 1], pitch=48) for i in range(64)])
+    benchmark(lambda: single_table(FeatureEngine(ENGINE), pair, weights, pitch=48))
+    one = seconds(lambda: [single_table(FeatureEngine(ENGINE), pair, weights[i : i + 1], pitch=48) for i in range(64)])
     print(f"\ntable: {benchmark.stats.stats.min * 1000:.0f} ms; frame by frame, not re-spaced, {one * 1000:.0f} ms")
 
 

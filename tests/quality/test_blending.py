@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 import presets
 from nsynth_core.audio import Sound
 from nsynth_core.blending.coder import load_coder
-from nsynth_core.blending.instrument import Instrument, blend_note, load_instrument
+from nsynth_core.blending.engines import single_note
+from nsynth_core.blending.feature_engine import FeatureEngine
+from nsynth_core.blending.instrument import Instrument, load_instrument
 from nsynth_core.errors import UserError
 from nsynth_core.pitch import follow
 from nsynth_core.sound.analysis import analyse
@@ -23,6 +25,7 @@ from nsynth_core.training import soundfont
 
 RATE = 48_000
 ENGINE = load_coder("harmonic")
+BLENDER = FeatureEngine(ENGINE)
 ALSA = Path("/usr/share/sounds/alsa")
 VOICES = ("Front_Center", "Front_Left", "Rear_Right", "Side_Left")
 # recorded in stereo: piano, vibraphone, violin, strings, choir, clarinet, flute, pad; key of each
@@ -72,7 +75,7 @@ def test_stereo_recordings_keep_their_image_at_both_ends():
     for (sound, own), (_, other) in zip(notes, notes[1:] + notes[:1], strict=True):
         guest = Instrument("guest", other.pitches, other.load)
         for pair, weights in (([own, guest], [1.0, 0.0]), ([guest, own], [0.0, 1.0])):
-            there, here = image(sound.samples), image(blend_note(ENGINE, pair, weights).samples)
+            there, here = image(sound.samples), image(single_note(BLENDER, pair, weights).samples)
             level.append(abs(here[0] - there[0]))
             correlation.append(abs(here[1] - there[1]))
     print(f"\nends: right over left off by at most {max(level):.2f} dB, correlation by {max(correlation):.3f}", end="")
@@ -85,7 +88,7 @@ def test_between_stereo_recordings_the_image_moves_and_mono_cancels_nothing():
     notes = recorded()
     for i, j in ((4, 5), (3, 6), (2, 7), (1, 5)):
         guest = Instrument("guest", notes[j][1].pitches, notes[j][1].load)
-        path = [image(blend_note(ENGINE, [notes[i][1], guest], [1 - m, m]).samples) for m in np.linspace(0, 1, 9)]
+        path = [image(single_note(BLENDER, [notes[i][1], guest], [1 - m, m]).samples) for m in np.linspace(0, 1, 9)]
         _, correlation, mono = map(np.asarray, zip(*path, strict=True))
         print(f"\ncorrelation {np.round(correlation, 2)}, mono {np.round(mono, 1)} dB", end="")
         rise = np.diff(correlation) * np.sign(correlation[-1] - correlation[0])
@@ -128,8 +131,10 @@ def test_words_stay_as_intelligible_as_the_mix_allows():
     for name in VOICES:
         voice = load_instrument(ALSA / f"{name}.wav", ENGINE)
         assert voice.sound is not None
-        rows.append([intelligibility(voice.sound, blend_note(ENGINE, [voice, pad], [1 - m, m])) for m in mixes])
-        dry.append([intelligibility(voice.sound, blend_note(ENGINE, [voice, pad], [0.5, 0.5], dry=d)) for d in layers])
+        rows.append([intelligibility(voice.sound, single_note(BLENDER, [voice, pad], [1 - m, m])) for m in mixes])
+        dry.append(
+            [intelligibility(voice.sound, single_note(BLENDER, [voice, pad], [0.5, 0.5], dry=d)) for d in layers]
+        )
     print(
         f"\nmix {mixes}: {np.mean(rows, 0).round(2)}; at 0.5 over the dry voice {layers}: {np.mean(dry, 0).round(2)}",
         end="",
@@ -164,7 +169,7 @@ def test_attacks_keep_their_time_while_sustains_stretch():
     own = [rise(np.asarray(each.sound.samples)) for each in (short, long)]
     for weights in ([1.0, 0.0], [0.5, 0.5], [0.0, 1.0]):
         for seconds in (0.8, 3.0, 8.0):
-            note = blend_note(ENGINE, [short, long], weights, seconds=seconds)
+            note = single_note(BLENDER, [short, long], weights, seconds=seconds)
             assert note.seconds == pytest.approx(seconds, abs=0.011)
             found = rise(note.samples)
             print(f"\nmix {weights[1]}, {seconds} s: rises in {1000 * found:.0f} ms, the sounds in", end=" ")

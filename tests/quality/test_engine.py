@@ -14,9 +14,10 @@ from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.embedding import at_frames
-from nsynth_core.blending.engine import FeatureEngine
+from nsynth_core.blending.engines import single_note
+from nsynth_core.blending.feature_engine import FeatureEngine
 from nsynth_core.blending.grid import GridSpec
-from nsynth_core.blending.instrument import Instrument, blend_note, embed, line_weights, path_features, steady_frame
+from nsynth_core.blending.instrument import Instrument, embed, line_weights, path_features, steady_frame
 from nsynth_core.errors import UserError
 from nsynth_core.metrics import level_dip, step_ratio
 from nsynth_core.notes import midi_to_hz
@@ -34,6 +35,7 @@ from wavetables.shaping import has_fundamental, seam, shape
 
 RATE = 48_000
 ENGINE = load_coder("harmonic")
+BLENDER = FeatureEngine(ENGINE)
 ALSA = Path("/usr/share/sounds/alsa")
 VOICES = ("Front_Center", "Front_Left", "Rear_Right", "Side_Left")
 # General MIDI programs far apart, and a key of each: piano, vibraphone, organ, guitar, bass, violin, strings, choir,
@@ -103,8 +105,8 @@ def check_road(notes: list[tuple[Sound, PitchTrack]], limits: tuple[float, float
         # a guest has no contour of its own: the blend follows this note's, whichever place it takes
         guest = Instrument("guest", (other_pitch.pitch,), instrument(analyse(other, other_pitch), 0).load)
         found["no network"].append(errors(sound, pitch, synthesis.render(features, RATE)))
-        found["mix 0"].append(errors(sound, pitch, blend_note(ENGINE, [own, guest], [1.0, 0.0])))
-        found["mix 1"].append(errors(sound, pitch, blend_note(ENGINE, [guest, own], [0.0, 1.0])))
+        found["mix 0"].append(errors(sound, pitch, single_note(BLENDER, [own, guest], [1.0, 0.0])))
+        found["mix 1"].append(errors(sound, pitch, single_note(BLENDER, [guest, own], [0.0, 1.0])))
     figures = {
         name: [float(np.median(np.concatenate(part))) for part in zip(*pairs, strict=True)]
         for name, pairs in found.items()
@@ -183,7 +185,7 @@ def test_pitch_of_the_grid():
     cents, naive = [], []
     spec = GridSpec(preset.mixes, tuple(preset.pitches)[::3], 2.0, RATE)
     rows = list(spec.rows(grid_corners()))
-    made = FeatureEngine(ENGINE).blend([row for _, _, row in rows], spec.seconds, spec.rate)
+    made = BLENDER.blend([row for _, _, row in rows], spec.seconds, spec.rate)
     for (pitch, y, _), blend in zip(rows, made, strict=True):
         for x, note in zip(spec.places(4), blend.notes, strict=True):
             if (x, y) not in ((0.0, 0.0), (1.0, 0.0), (0.25, 0.75), (0.5, 0.5), (1.0, 1.0)):
@@ -231,7 +233,7 @@ def sides(saw):
 
 def test_hard_sides_stay_at_the_ends(sides):
     pair = [sides["left"], sides["right"]]
-    left, middle, right = (blend_note(ENGINE, pair, [1 - m, m]).samples for m in (0.0, 0.5, 1.0))
+    left, middle, right = (single_note(BLENDER, pair, [1 - m, m]).samples for m in (0.0, 0.5, 1.0))
     apart = [level(x[:, 1]) - level(x[:, 0]) for x in (left, middle, right)]
     print(f"\nright over left at mix 0, .5, 1: {[round(x, 1) for x in apart]} dB")
     assert apart[0] <= -40
@@ -240,20 +242,20 @@ def test_hard_sides_stay_at_the_ends(sides):
 
 
 def test_mono_stays_mono(sides):
-    note = blend_note(ENGINE, [sides["mono"]] * 2, [0.5, 0.5]).samples
+    note = single_note(BLENDER, [sides["mono"]] * 2, [0.5, 0.5]).samples
     assert level(note.mean(1)) == pytest.approx(level(note), abs=0.05)
     assert level(note[:, 0] - note[:, 1]) < level(note) - 60
 
 
 def test_inverted_channels_stay_inverted(sides):
-    note = blend_note(ENGINE, [sides["inverted"]] * 2, [0.5, 0.5]).samples
+    note = single_note(BLENDER, [sides["inverted"]] * 2, [0.5, 0.5]).samples
     assert level(note.mean(1)) < level(note) - 50
 
 
 @pytest.mark.parametrize("pitch", [45, 64, 81])
 def test_the_stereo_image_does_not_depend_on_the_pitch(sides, pitch):
-    left = blend_note(ENGINE, [sides["left"]] * 2, [1.0, 0.0], pitch=pitch).samples
-    mono = blend_note(ENGINE, [sides["mono"]] * 2, [1.0, 0.0], pitch=pitch).samples
+    left = single_note(BLENDER, [sides["left"]] * 2, [1.0, 0.0], pitch=pitch).samples
+    mono = single_note(BLENDER, [sides["mono"]] * 2, [1.0, 0.0], pitch=pitch).samples
     assert level(left[:, 1]) - level(left[:, 0]) < -30
     assert level(mono.mean(1)) == pytest.approx(level(mono), abs=0.5)
 
@@ -288,11 +290,11 @@ def test_blends_of_the_grid_keep_their_level_and_walk_evenly(pitch):
 def test_tables_of_the_grid_are_playable():
     spec = GridSpec(5, (24.0, 48.0, 84.0), 1.0)
     rows = list(spec.rows(grid_corners()))
-    made = FeatureEngine(ENGINE).blend([row for _, _, row in rows], spec.seconds)
+    made = BLENDER.blend([row for _, _, row in rows], spec.seconds)
     for (_, y, _), blend in zip(rows, made, strict=True):
         if y not in (0.0, 0.5, 1.0):
             continue
-        frames = shape(synthesis.cycles(blend.walk()))
+        frames = shape(blend.walk(False)[0])
         assert frames.shape == (64, 2048)
         assert np.abs(frames).max() <= 1.0
         assert np.abs(frames.mean(1, dtype=np.float64)).max() < 1e-5

@@ -10,23 +10,32 @@ from nsynth_core.audio import Sound
 from nsynth_core.blending import instrument as blend
 from nsynth_core.blending.coder import CODERS, load_coder
 from nsynth_core.blending.embedding import at_frames
+from nsynth_core.blending.engines import single_note, single_table
+from nsynth_core.blending.feature_engine import FeatureEngine
 from nsynth_core.blending.instrument import (
     Instrument,
     align,
-    blend_frames,
-    blend_note,
     corner_weights,
     embed,
     line_weights,
 )
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound import synthesis
 from nsynth_core.sound.features import FRAME_RATE
 from nsynth_core.sound.knobs import Knobs
 from nsynth_core.sound.spacing import steps
 from wavetables.cli.words import sentence
 
 PLAIN = load_coder("envelope")  # its embedding is the features: every value can be worked out
+BLENDER = FeatureEngine(PLAIN)
+
+
+def uneven_frames(coder, instruments, weights, pitch=None):
+    """Single cycles (n, 2048) at the weights, not re-spaced."""
+    moments = [blend.steady_moment(embedding) for embedding in blend.align(instruments, pitch, None)[0]]
+    hz = midi_to_hz(blend.root_pitch(instruments, pitch))
+    return synthesis.cycles(blend.path_features(coder, moments, weights, hz))
 
 
 def still(plain, name="still", pitches=(60.0,), frames=101, moving=False, level=0.0) -> Instrument:
@@ -132,12 +141,12 @@ def test_note_has_its_length_rate_and_level(saw, engine):
     runner = load_coder(engine)
     embedding, pitch, _ = embed(saw(220), runner, 57)
     instrument = Instrument("saw", (pitch,), lambda _: embedding, moving=True)
-    note = blend_note(runner, [instrument, instrument], [0.5, 0.5], seconds=0.7, rate=44_100)
+    note = single_note(FeatureEngine(runner), [instrument, instrument], [0.5, 0.5], seconds=0.7, rate=44_100)
     assert (note.rate, note.samples.shape) == (44_100, (30_870, 2))
     middle = note.samples[5000:-5000]
     own = saw(220, 0.7).samples[5000:-5000]
     assert np.sqrt((middle**2).mean()) == pytest.approx(np.sqrt((own**2).mean()), rel=0.02)
-    low = blend_note(runner, [instrument, instrument], [0.5, 0.5], pitch=45, seconds=0.5)
+    low = single_note(FeatureEngine(runner), [instrument, instrument], [0.5, 0.5], pitch=45, seconds=0.5)
     assert np.isfinite(low.samples).all()
     assert np.abs(low.samples).max() <= blend.PEAK + 1e-6
 
@@ -154,7 +163,7 @@ def test_a_note_that_morphs_goes_from_one_to_the_other(plain):
         for db in ((-20.0, -60.0, -20.0), (-20.0, -20.0, -20.0))
     )
     path = line_weights(np.linspace(0, 1, 5))
-    note = blend_note(PLAIN, [hollow, full], path, seconds=2.0).samples[:, 0].astype(np.float64)
+    note = single_note(BLENDER, [hollow, full], path, seconds=2.0).samples[:, 0].astype(np.float64)
     for at in (0.25, 0.5, 1.0, 1.5, 1.75):
         piece = note[round((at - 0.05) * 48_000) : round((at + 0.05) * 48_000)]
         t = np.arange(len(piece)) / 48_000
@@ -169,7 +178,9 @@ def test_the_dry_sound_lies_under_the_blend_to_the_sample(saw, tmp_path, rate):
     audio.write(tmp_path / "lead.wav", saw(220, 0.7233, 44_100))
     lead = blend.load_instrument(tmp_path / "lead.wav", PLAIN)
     own = audio.resample(audio.read(tmp_path / "lead.wav"), rate).samples
-    wet, half, full = (blend_note(PLAIN, [lead, lead], [1, 0], rate=rate, dry=dry).samples for dry in (0.0, 0.25, 0.5))
+    wet, half, full = (
+        single_note(BLENDER, [lead, lead], [1, 0], rate=rate, dry=dry).samples for dry in (0.0, 0.25, 0.5)
+    )
     for dry, gain in ((half, 0.25), (full, 0.5)):
         rest = dry.astype(np.float64)
         rest[: len(own)] -= gain * own
@@ -178,7 +189,7 @@ def test_the_dry_sound_lies_under_the_blend_to_the_sample(saw, tmp_path, rate):
     still_sound = Instrument("x", (57.0,), lead.load)
     for pair, seconds in (([still_sound, still_sound], None), ([lead, lead], 0.5)):
         with pytest.raises(UsageError, match="recording"):
-            blend_note(PLAIN, pair, [1, 0], seconds=seconds, dry=0.5)
+            single_note(BLENDER, pair, [1, 0], seconds=seconds, dry=0.5)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -235,7 +246,7 @@ def test_errors_name_the_file(tmp_path):
     assert "drum.wav" in str(caught.value)
     assert f"e.g. {tmp_path / 'drum.wav'}@" in sentence(caught.value, "blend")
     instrument = blend.load_instrument(tmp_path / "drum.wav", PLAIN, 60)
-    assert np.isfinite(blend_note(PLAIN, [instrument, instrument], [0.5, 0.5]).samples).all()
+    assert np.isfinite(single_note(BLENDER, [instrument, instrument], [0.5, 0.5]).samples).all()
 
 
 def test_steady_frame_is_loud_and_calm(plain):
@@ -257,7 +268,7 @@ def test_frames_walk_from_one_sound_to_the_other_at_one_level(plain):
     dull, bright = (
         Instrument("x", (48.0,), {0: PLAIN.encode(plain(midi_to_hz(48), 101, db))}.__getitem__) for db in slopes
     )
-    frames = blend_frames(PLAIN, [dull, bright], line_weights(np.linspace(0, 1, 9)))
+    frames = uneven_frames(PLAIN, [dull, bright], line_weights(np.linspace(0, 1, 9)))
     assert frames.shape == (9, 2048)
     ends = [db - 10 * np.log10((10 ** (db / 10)).sum()) + blend.MOMENT_DB for db in slopes]
     level = 20 * np.log10(np.abs(np.fft.rfft(frames))[:, 1:13] / 1024) - 3.01
@@ -275,7 +286,8 @@ def test_even_steps_keep_the_ends(saw, engine):
         embedding = embed(sound, runner, 48)[0]
         instruments.append(Instrument("x", (48.0,), lambda _, e=embedding: e))
     weights = line_weights(np.linspace(0, 1, 17) ** 3)  # a path that hurries
-    plain_way, even = (blend_frames(runner, instruments, weights, even=flag) for flag in (False, True))
+    plain_way = uneven_frames(runner, instruments, weights)
+    (even,) = single_table(FeatureEngine(runner), instruments, weights)
     np.testing.assert_allclose(even[[0, -1]], plain_way[[0, -1]], atol=1e-5)
     moments = [at_frames(i.at(48), np.asarray([blend.steady_frame(i.at(48))])) for i in instruments]
     raw, spaced = (
@@ -287,7 +299,7 @@ def test_even_steps_keep_the_ends(saw, engine):
 
 def test_a_path_that_does_not_move(plain):
     same = still(plain)
-    frames = blend_frames(PLAIN, [same, same], line_weights(np.linspace(0, 1, 5)), even=True)
+    (frames,) = single_table(BLENDER, [same, same], line_weights(np.linspace(0, 1, 5)))
     np.testing.assert_allclose(frames, frames[:1].repeat(5, 0), atol=1e-6)
 
 

@@ -11,13 +11,16 @@ import pytest
 
 from nsynth_core.blending import instrument as blend
 from nsynth_core.blending.coder import CODERS
-from nsynth_core.blending.engine import ENGINES, FeatureEngine, Row, load_engine
-from nsynth_core.blending.instrument import Instrument, blend_frames, blend_note, line_weights
+from nsynth_core.blending.engine import ENGINES, Row
+from nsynth_core.blending.engines import load_engine, single_note
+from nsynth_core.blending.feature_engine import FeatureEngine
+from nsynth_core.blending.instrument import Instrument, line_weights
 from nsynth_core.errors import UsageError
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.sound import synthesis
 from nsynth_core.sound.knobs import Knobs
 from nsynth_core.wavenet.options import NSynthOptions
-from wavetables.importing.slicing import table_frames
+from wavetables.engines import load_engine as load_any_engine
 
 
 def instruments(coder, plain) -> tuple[Instrument, ...]:
@@ -39,6 +42,8 @@ def test_by_name():
     for arguments in (("wavenet2",), ("nsynth",), ("nsynth", Knobs(detail=0.5), NSynthOptions(Path("none")))):
         with pytest.raises(UsageError):
             load_engine(*arguments)
+        with pytest.raises(UsageError):
+            load_any_engine(*arguments)
 
 
 @pytest.mark.parametrize("name", CODERS)
@@ -50,19 +55,20 @@ def test_rows_become_notes_and_tables(plain, name):
     rows = [Row(pair, 55.0, walk, walk), Row(pair, None, [walk], walk)]
     made = list(engine.blend(rows, 0.4, 44_100))
     assert [len(each.notes) for each in made] == [3, 1]
-    how = {"seconds": 0.4, "rate": 44_100, "knobs": knobs}
+    how = {"seconds": 0.4, "rate": 44_100}
     for note, weights in zip(made[0].notes, walk, strict=True):
-        expected = blend_note(engine.coder, pair, weights, pitch=55.0, **how).samples
+        expected = single_note(engine, pair, weights, pitch=55.0, **how).samples
         np.testing.assert_array_equal(blend.within_full_scale(note()).samples, expected)
-    morph = blend_note(engine.coder, pair, walk, **how).samples
+    morph = single_note(engine, pair, walk, **how).samples
     np.testing.assert_array_equal(blend.within_full_scale(made[1].notes[0]()).samples, morph)
     (alone,) = engine.blend(rows[:1])
     assert not alone.notes  # no rate, no notes
-    for stereo, shape in ((False, (3, 2048)), (True, (2, 3, 2048))):
-        frames = table_frames(alone.walk(), 55.0, stereo, 3)
-        assert frames.shape == shape
-        one = blend_frames(engine.coder, pair, walk, pitch=55.0, knobs=knobs, even=True, stereo=stereo)
-        np.testing.assert_array_equal(frames, one)
+    moments = [blend.steady_moment(embedding) for embedding in blend.align(pair, 55.0, None)[0]]
+    features = blend.path_features(engine.coder, moments, walk, midi_to_hz(55.0), knobs, even=True)
+    for stereo, expected in ((False, synthesis.cycles(features)[None]), (True, synthesis.stereo_cycles(features))):
+        frames = alone.walk(stereo)
+        assert frames.shape == (1 + stereo, 3, 2048)
+        np.testing.assert_array_equal(frames, expected)
 
 
 def test_rows_at_one_pitch_share_a_timeline(plain):
@@ -80,7 +86,7 @@ def test_rows_at_one_pitch_share_a_timeline(plain):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys; from nsynth_core.blending.engine import load_engine; from wavetables.importing import slicing;"
+        "import sys; from wavetables.engines import load_engine; from wavetables.importing import slicing;"
         "load_engine('harmonic'); assert not {'tensorflow', 'keras', 'matplotlib', 'rich'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,12 +11,12 @@ import pytest
 
 from nsynth_core.audio import Sound
 from nsynth_core.blending.coder import load_coder
-from nsynth_core.blending.engine import Blend, FeatureEngine
+from nsynth_core.blending.engine import Blend
+from nsynth_core.blending.feature_engine import FeatureEngine
 from nsynth_core.blending.grid import GridSpec
 from nsynth_core.blending.instrument import AS_IT_IS, Instrument, corner_weights
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound.knobs import Knobs
-from wavetables.importing.slicing import table_frames
 
 PLAIN = load_coder("envelope")
 
@@ -33,7 +33,7 @@ class At:
         return self.rows[y].notes[self.places.index(x)]()
 
     def table(self, y: float) -> np.ndarray:
-        return table_frames(self.rows[y].walk(), self.pitch, False, 0)
+        return self.rows[y].walk(False)[0]
 
 
 def render(spec: GridSpec, corners: list[Instrument], knobs: Knobs = AS_IT_IS) -> Iterator[At]:

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 import presets
-from nsynth_core.blending.engine import Row, load_engine
+from nsynth_core.blending.engine import Row
+from nsynth_core.blending.engines import load_engine
 from wavetables.cli import main
 from wavetables.formats import nsynth_grid
 from wavetables.grids import layouts

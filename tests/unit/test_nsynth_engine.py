@@ -20,9 +20,9 @@ from nsynth_core.blending.instrument import Instrument, load_instrument
 from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
-from nsynth_core.wavenet import checkpoint, encoder, generator, memory, mulaw, options
+from nsynth_core.wavenet import checkpoint, encoder, generator, memory, mulaw
 from nsynth_core.wavenet.checkpoint import Weights
-from nsynth_core.wavenet.engine import NSynth
+from nsynth_core.wavenet.engine import NSynth, load
 from nsynth_core.wavenet.enhance import enhanced
 from wavetables import loudness, pictures
 from wavetables.cli import main
@@ -58,7 +58,7 @@ def folder(weights, tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
-    options._load.cache_clear()  # each test is a process of its own
+    load.cache_clear()  # each test is a process of its own
 
 
 @pytest.fixture
@@ -225,7 +225,8 @@ def test_a_moment_lies_within_the_note(weights, pair):
 
 
 def test_rows_are_one_batch_and_tables_are_cut_from_their_notes(weights, pair, drawn):
-    runner, told = NSynth(weights), []
+    # the frames of a table are what `cut` makes of the notes: here the notes themselves
+    runner, told = NSynth(weights, cut=lambda notes, pitch, count, stereo: (notes, pitch, count, stereo)), []
 
     @contextmanager
     def watch(what: str, said: str) -> Iterator[Callable[[int, int, str], None]]:
@@ -233,7 +234,7 @@ def test_rows_are_one_batch_and_tables_are_cut_from_their_notes(weights, pair, d
         yield lambda done, total, note: told.append((done, total))
 
     mixes = np.float32([[1, 0], [0.5, 0.5], [0, 1]])
-    rows = [Row(tuple(pair), pitch, mixes) for pitch in (48.0, 60.0)]
+    rows = [Row(tuple(pair), pitch, mixes, mixes) for pitch in (48.0, 60.0)]
     made = list(runner.blend(rows, 0.2, 48_000, watch=watch))
     ((encodings, *_),) = drawn
     assert len(encodings) == 11  # left and right of three mixes at two pitches, and the first recording is mono
@@ -244,13 +245,15 @@ def test_rows_are_one_batch_and_tables_are_cut_from_their_notes(weights, pair, d
     for row, blend in zip(rows, made, strict=True):
         sources = runner.sources(row.instruments, row.pitch, 0.2)
         alone = runner.decoder.render([runner.note(sources, mix) for mix in mixes], 48_000)
-        for note, walked, expected in zip(blend.notes, blend.walk(), alone, strict=True):
+        cut_notes, *asked = blend.walk(True)
+        assert asked == [row.pitch, 3, True]
+        for note, walked, expected in zip(blend.notes, cut_notes, alone, strict=True):
             np.testing.assert_array_equal(note().samples, expected.samples)
             np.testing.assert_array_equal(walked.samples, expected.samples)
     # without notes, from moments, of whose start the network knows no past
     (short,) = runner.blend(rows[:1], 5.0, moment=0.1)
     assert not short.notes
-    assert {(each.rate, len(each.samples)) for each in short.walk()} == {(16_000, 1280)}
+    assert {(each.rate, len(each.samples)) for each in short.walk(False)[0]} == {(16_000, 1280)}
     assert len(runner.encoding(rows[0], 0.2)) == 7
 
 

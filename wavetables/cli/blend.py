@@ -169,10 +169,11 @@ def blend(
 
     from nsynth_core import audio
     from nsynth_core.blending import instrument as blending
-    from nsynth_core.blending.engine import ENGINES, Row, load_engine
+    from nsynth_core.blending.engine import Row
     from nsynth_core.files import check_free
     from nsynth_core.notes import note_name
     from wavetables import provenance as recipe
+    from wavetables.engines import ENGINES, load_engine
     from wavetables.formats import registry
     from wavetables.table import Table
 
@@ -200,15 +201,15 @@ def blend(
     facts: dict[str, object] = {"kind": "encoding" if as_codes else "table" if as_table else "note", **told}
     if drawing and as_codes:
         from nsynth_core.wavenet import embeddings
+        from nsynth_core.wavenet.engine import NSynth
 
-        codes = drawing.load().encoding(asked, duration, watch(quiet))
+        assert isinstance(runner, NSynth)
+        codes = runner.encoding(asked, duration, watch(quiet))
         embeddings.write(target, codes, force)
         facts |= {"frames": len(codes)}
     elif as_table:
-        from wavetables.importing.slicing import table_frames
-
         (made,) = runner.blend([asked], moment=duration, watch=watch(quiet))
-        cycles = table_frames(made.walk(), root, len(pair) == 2, len(path))
+        cycles = made.walk(len(pair) == 2)
         origin = told | {"command": recipe.command(context.obj), "program": f"make-wavetable {version()}"}
         shaped = shape_tables(cycles, stereo or "mono")
         for each, channel in zip(targets, shaped, strict=True):

@@ -130,9 +130,9 @@ def grid(
     folder = output if output is not None else Path(_name(what))
     check_folder(folder, force)
 
-    from nsynth_core.blending.engine import ENGINES, load_engine
     from nsynth_core.blending.grid import GridSpec
     from wavetables import provenance as recipe
+    from wavetables.engines import ENGINES, load_engine
 
     check_choice(engine, ENGINES, "engine")
     runner = load_engine(engine, preset.knobs, drawing)
@@ -231,8 +231,8 @@ def _laid_out(
     check_folder(folder, force)
     total = layouts.check(plan, layout)
 
-    from nsynth_core.blending.engine import ENGINES, load_engine
     from wavetables import provenance as recipe
+    from wavetables.engines import ENGINES, load_engine
 
     check_choice(engine, ENGINES, "engine")
     runner = load_engine(engine, knobs, drawing)

@@ -84,11 +84,9 @@ class _Files:
         from nsynth_core.files import sha256
         from nsynth_core.notes import note_name
         from wavetables.formats import serum
-        from wavetables.importing.slicing import table_frames
         from wavetables.table import Table
 
-        pair = len(PAIRS[self.stereo]) == 2
-        cycles = table_frames(blend.walk(), pitch, pair, self.spec.frames)
+        cycles = blend.walk(len(PAIRS[self.stereo]) == 2)
         row = f"row{round(y * (self.spec.side(self.sounds) - 1))}"
         where = {"mix": "0:1" if self.sounds == 2 else f"0:1,{y:g}", "pitch": note_name(pitch)}
         facts: list[dict[str, object]] = []

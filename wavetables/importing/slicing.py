@@ -21,8 +21,6 @@ from nsynth_core.errors import UserError
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack, follow
-from nsynth_core.sound import synthesis
-from nsynth_core.sound.features import Features
 from wavetables import shaping
 from wavetables.importing.averaging import averaged, folded
 from wavetables.importing.cycle_reader import Doubles, Numbers, Phase, Reader
@@ -133,15 +131,16 @@ def slice_each(notes: Iterable[Sound], pitch: float) -> Floats:
     return shaping.level_each(flat, np.tile(level, len(cycles))).reshape(cycles.shape)
 
 
-def table_frames(walk: Features | Sequence[Sound], pitch: float, stereo: bool, count: int) -> Floats:
-    """Frames (count, 2048) of an engine's `walk` at MIDI `pitch`, or those of left and right, (2, count, 2048): of
-    features the cycles of each; of notes frames that walk through them in even steps, a cycle cut from each."""
-    if isinstance(walk, Features):
-        return synthesis.stereo_cycles(walk) if stereo else synthesis.cycles(walk)
-    heard = walk if stereo else [Sound(note.mid()[:, None], note.rate) for note in walk]
-    frames = shaping.even_frames(slice_each(heard, pitch), count, midi_to_hz(pitch))
-    mono: Floats = frames[0]
-    return frames if stereo else mono
+def frames_of_notes(notes: Sequence[Sound], pitch: float, count: int, stereo: bool) -> Floats:
+    """Frames that walk through `notes` in even perceptual steps, float32 (channels, count, 2048): one cycle is cut out
+    of each note (`slice_each`), and frames between two notes are crossfades of theirs.
+
+    notes: all of MIDI `pitch` and of two channels each
+    stereo: left and right instead of one channel of their mean
+    Raises UserError as `slice_each`.
+    """
+    heard = notes if stereo else [Sound(note.mid()[:, None], note.rate) for note in notes]
+    return shaping.even_frames(slice_each(heard, pitch), count, midi_to_hz(pitch))
 
 
 # ------------------------------------------------------------------------------------------------------ where to cut

@@ -14,13 +14,13 @@ from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending import embedding
 from nsynth_core.blending import instrument as blend
 from nsynth_core.blending.coder import Coder, load_coder
-from nsynth_core.blending.engine import Engine, Row, Watch, load_engine
+from nsynth_core.blending.engine import Engine, Row, Watch
 from nsynth_core.errors import UserError
 from nsynth_core.files import sha256
 from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.wavenet import embeddings
 from wavetables import loudness
-from wavetables.importing.slicing import table_frames
+from wavetables.engines import load_engine
 from wavetables.packs.plan import Corner, Pack, Sweep
 
 MIXES = 9  # that an engine decodes which cuts frames from notes; between them frames are crossfaded
@@ -38,7 +38,7 @@ def frames(pack: Pack, source: Sweep, count: int, watch: Watch) -> tuple[Floats,
         "engine": f"{engine.name} {engine.version}",
         **engine.facts,
     }
-    return table_frames(made.walk(), source.pitch, False, count), told
+    return made.walk(False)[0], told
 
 
 def notes(pack: Pack, source: Sweep, weights: Floats, watch: Watch) -> Iterator[Sound]:

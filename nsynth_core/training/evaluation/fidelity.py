@@ -11,7 +11,9 @@ from scipy.ndimage import uniform_filter1d
 
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending.coder import Coder
-from nsynth_core.blending.instrument import Instrument, blend_note
+from nsynth_core.blending.engines import single_note
+from nsynth_core.blending.feature_engine import FeatureEngine
+from nsynth_core.blending.instrument import Instrument
 from nsynth_core.metrics import RANGE_DB
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.analysis import analyse
@@ -38,8 +40,8 @@ def ends(notes: list[HeldOutNote], engine: Coder) -> dict[str, dict[str, float]]
         # a guest has no contour of its own: the blend follows the note's, whichever end it stands at
         guest = replace(_instrument(other, engine), moving=False)
         found["plain"].append(errors(note, synthesis.render(note.features, RATE)))
-        found["mix0"].append(errors(note, blend_note(engine, [own, guest], [1.0, 0.0])))
-        found["mix1"].append(errors(note, blend_note(engine, [guest, own], [0.0, 1.0])))
+        found["mix0"].append(errors(note, single_note(FeatureEngine(engine), [own, guest], [1.0, 0.0])))
+        found["mix1"].append(errors(note, single_note(FeatureEngine(engine), [guest, own], [0.0, 1.0])))
     return {name: _medians(each) for name, each in found.items()}
 
 
