@@ -28,7 +28,7 @@ class Mend(Enum):
     EXPORT = "export"  # only another export from the source
 
 
-class Kind(Enum):
+class ProblemKind(Enum):
     """What is wrong; the numbers that go with it are in the Problem."""
 
     SILENT_TABLE = "silent table"
@@ -55,10 +55,10 @@ class Problem:
     """One thing that is wrong with a file, and what removes it.
 
     frames: the numbers of the frames it is in, from 1; empty where it is in the whole file
-    value, text: see Kind
+    value, text: see ProblemKind
     """
 
-    kind: Kind
+    kind: ProblemKind
     mend: Mend
     frames: tuple[int, ...] = ()
     value: float = 0.0
@@ -128,7 +128,7 @@ def inspect(path: str | os.PathLike[str], size: int | None = None) -> Inspection
         *_level_problems(frames, peak, measured),
         *_file_problems(file),
         *_frame_problems(measured),
-        *(Problem(Kind.REMARK, Mend.REWRITE, text=remark) for remark in file.remarks),
+        *(Problem(ProblemKind.REMARK, Mend.REWRITE, text=remark) for remark in file.remarks),
     ]
     return Inspection(
         path=str(path),
@@ -157,48 +157,48 @@ def inspect(path: str | os.PathLike[str], size: int | None = None) -> Inspection
 # --------------------------------------------------------------------------------------------------------- the problems
 def _level_problems(frames: Floats, peak: float, measured: Faults) -> Iterator[Problem]:
     if peak == 0.0:
-        yield Problem(Kind.SILENT_TABLE, Mend.EXPORT)
+        yield Problem(ProblemKind.SILENT_TABLE, Mend.EXPORT)
     elif measured.silent.any():
-        yield Problem(Kind.SILENT_FRAMES, Mend.FIX, _numbers(measured.silent))
+        yield Problem(ProblemKind.SILENT_FRAMES, Mend.FIX, _numbers(measured.silent))
     if peak > 1.0:
-        yield Problem(Kind.PEAK, Mend.FIX, value=20 * float(np.log10(peak)))
+        yield Problem(ProblemKind.PEAK, Mend.FIX, value=20 * float(np.log10(peak)))
     if measured.clipped.any():
-        yield Problem(Kind.CLIPPED, Mend.FIX, _numbers(measured.clipped))
+        yield Problem(ProblemKind.CLIPPED, Mend.FIX, _numbers(measured.clipped))
 
 
 def _file_problems(file: Loaded) -> Iterator[Problem]:
     if file.size != FRAME_SIZE and file.format != "cycles":
-        yield Problem(Kind.FRAME_SIZE, Mend.REWRITE, value=file.size)
+        yield Problem(ProblemKind.FRAME_SIZE, Mend.REWRITE, value=file.size)
     if len(file.frames) > MAX_FRAMES:
-        yield Problem(Kind.FRAME_COUNT, Mend.REWRITE, value=len(file.frames))
+        yield Problem(ProblemKind.FRAME_COUNT, Mend.REWRITE, value=len(file.frames))
     if file.format != "wav":
         return
     if file.flags is None:
         refused = [repr(chunk) for chunk in ("cue ", "smpl") if chunk in file.chunks]
-        yield Problem(Kind.NO_CLM, Mend.REWRITE, text=" and ".join(refused))
+        yield Problem(ProblemKind.NO_CLM, Mend.REWRITE, text=" and ".join(refused))
     elif file.flags[1] == "1":
-        yield Problem(Kind.FACTORY, Mend.REWRITE)
+        yield Problem(ProblemKind.FACTORY, Mend.REWRITE)
     if file.flags and "data" in file.chunks and file.chunks.index("clm ") > file.chunks.index("data"):
-        yield Problem(Kind.CLM_LATE, Mend.REWRITE)
+        yield Problem(ProblemKind.CLM_LATE, Mend.REWRITE)
     if file.encoding != "float32" or file.channels != 1 or file.extensible:
         channels = f"{file.channels} channel{'' if file.channels == 1 else 's'}"
         kind = f"{file.encoding} in {channels}{', EXTENSIBLE' * file.extensible}"
-        yield Problem(Kind.ENCODING, Mend.REWRITE, text=kind)
+        yield Problem(ProblemKind.ENCODING, Mend.REWRITE, text=kind)
 
 
 def _frame_problems(measured: Faults) -> Iterator[Problem]:
     if (measured.dc > DC_LIMIT).any():
-        yield Problem(Kind.DC, Mend.FIX, _numbers(measured.dc > DC_LIMIT), float(measured.dc.max()))
+        yield Problem(ProblemKind.DC, Mend.FIX, _numbers(measured.dc > DC_LIMIT), float(measured.dc.max()))
     if (measured.seams > SEAM_LIMIT).any():
-        yield Problem(Kind.SEAM, Mend.FIX, _numbers(measured.seams > SEAM_LIMIT), float(measured.seams.max()))
+        yield Problem(ProblemKind.SEAM, Mend.FIX, _numbers(measured.seams > SEAM_LIMIT), float(measured.seams.max()))
     if measured.in_phase is False:
-        yield Problem(Kind.PHASE, Mend.FIX)
+        yield Problem(ProblemKind.PHASE, Mend.FIX)
     if measured.duplicates.any():
-        yield Problem(Kind.DUPLICATES, Mend.FIX, _numbers(measured.duplicates))
+        yield Problem(ProblemKind.DUPLICATES, Mend.FIX, _numbers(measured.duplicates))
     if measured.images:
-        yield Problem(Kind.IMAGES, Mend.FIX, value=measured.images, text=measured.stretched)
+        yield Problem(ProblemKind.IMAGES, Mend.FIX, value=measured.images, text=measured.stretched)
     if (measured.jumps > JUMP_DB).any():
-        yield Problem(Kind.JUMPS, Mend.FIX, _numbers(measured.jumps > JUMP_DB), float(measured.jumps.max()))
+        yield Problem(ProblemKind.JUMPS, Mend.FIX, _numbers(measured.jumps > JUMP_DB), float(measured.jumps.max()))
 
 
 def _numbers(marked: NDArray[np.bool_]) -> tuple[int, ...]:
@@ -210,30 +210,30 @@ def _numbers(marked: NDArray[np.bool_]) -> tuple[int, ...]:
 def describe(problem: Problem) -> str:
     """A problem in one line, as reports and the manifest of a pack say it.
 
-    >>> describe(Problem(Kind.DUPLICATES, Mend.FIX, frames=(2, 3)))
+    >>> describe(Problem(ProblemKind.DUPLICATES, Mend.FIX, frames=(2, 3)))
     'equal to the frame before: frames 2, 3'
     """
     value, text, frames = problem.value, problem.text, _frames(problem.frames)
     size = f"{value:.0f} samples a frame"
     surge = f"Surge looks at {text} and refuses it" if text else "Surge plays it as a one-shot"
     sentences = {
-        Kind.SILENT_TABLE: "the whole table is silent",
-        Kind.SILENT_FRAMES: f"silent: {frames}",
-        Kind.PEAK: f"peaks at {value:+.2f} dBFS: clips in synths that hold 16 bits",
-        Kind.CLIPPED: f"clipped flat at full scale: {frames}",
-        Kind.FRAME_SIZE: f"{size}: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says",
-        Kind.FRAME_COUNT: f"{value:.0f} frames: Serum plays the first {MAX_FRAMES}",
-        Kind.NO_CLM: f"no clm chunk: Serum guesses, {surge}",
-        Kind.FACTORY: "the factory digit is set: Serum presets will not carry this table",
-        Kind.CLM_LATE: "clm after data: the Deluge never sees it",
-        Kind.ENCODING: f"{text}: mono float32 is what every synth reads",
-        Kind.DC: f"DC offset up to {value:.2g} in {frames}",
-        Kind.SEAM: f"the wrap steps up to {value:.0f} times the median step in {frames}",
-        Kind.PHASE: "fundamentals out of phase: crossfades between frames cancel",
-        Kind.DUPLICATES: f"equal to the frame before: {frames}",
-        Kind.IMAGES: f"stretched from {value:.0f} samples a frame by {text}: images above its band",
-        Kind.JUMPS: f"the level jumps by up to {value:.0f} dB into {frames}",
-        Kind.REMARK: text,
+        ProblemKind.SILENT_TABLE: "the whole table is silent",
+        ProblemKind.SILENT_FRAMES: f"silent: {frames}",
+        ProblemKind.PEAK: f"peaks at {value:+.2f} dBFS: clips in synths that hold 16 bits",
+        ProblemKind.CLIPPED: f"clipped flat at full scale: {frames}",
+        ProblemKind.FRAME_SIZE: f"{size}: Serum, Vital and Surge take {FRAME_SIZE} whatever the file says",
+        ProblemKind.FRAME_COUNT: f"{value:.0f} frames: Serum plays the first {MAX_FRAMES}",
+        ProblemKind.NO_CLM: f"no clm chunk: Serum guesses, {surge}",
+        ProblemKind.FACTORY: "the factory digit is set: Serum presets will not carry this table",
+        ProblemKind.CLM_LATE: "clm after data: the Deluge never sees it",
+        ProblemKind.ENCODING: f"{text}: mono float32 is what every synth reads",
+        ProblemKind.DC: f"DC offset up to {value:.2g} in {frames}",
+        ProblemKind.SEAM: f"the wrap steps up to {value:.0f} times the median step in {frames}",
+        ProblemKind.PHASE: "fundamentals out of phase: crossfades between frames cancel",
+        ProblemKind.DUPLICATES: f"equal to the frame before: {frames}",
+        ProblemKind.IMAGES: f"stretched from {value:.0f} samples a frame by {text}: images above its band",
+        ProblemKind.JUMPS: f"the level jumps by up to {value:.0f} dB into {frames}",
+        ProblemKind.REMARK: text,
     }
     return sentences[problem.kind]
 

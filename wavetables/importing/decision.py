@@ -10,7 +10,7 @@ from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
 from nsynth_core.notes import LOW_MIDI, hz_to_midi, midi_to_hz
 from nsynth_core.pitch import LOW_HZ, PitchTrack, Unpitched, follow, track
-from wavetables.importing.result import Kind, PitchFacts
+from wavetables.importing.result import PitchFacts, SourceKind
 from wavetables.importing.settings import Settings
 from wavetables.importing.splitting import single_cycle
 
@@ -21,10 +21,10 @@ HIGHEST_PITCH = 0.45  # of the sample rate
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What a sound is: Kind.CYCLE with its `cycle` (channels, samples), Kind.PITCHED with its `track` and `pitch`, or
-    Kind.WINDOWS."""
+    """What a sound is: SourceKind.CYCLE with its `cycle` (channels, samples), SourceKind.PITCHED with its `track` and
+    `pitch`, or SourceKind.WINDOWS."""
 
-    kind: Kind
+    kind: SourceKind
     cycle: Floats | None = None
     track: PitchTrack | None = None
     pitch: PitchFacts | None = None
@@ -42,7 +42,7 @@ def decide(sound: Sound, settings: Settings, name_hint: float | None = None) -> 
     57.0
     """
     if settings.unpitched:
-        return Decision(Kind.WINDOWS)
+        return Decision(SourceKind.WINDOWS)
     may_be_cycle = settings.pitch is None and not settings.by_hand
     cycle = single_cycle(sound) if may_be_cycle else None
     if cycle is None:
@@ -52,7 +52,7 @@ def decide(sound: Sound, settings: Settings, name_hint: float | None = None) -> 
             cycle = single_cycle(sound, unpitched=True) if may_be_cycle else None
             if cycle is None:
                 raise
-    return Decision(Kind.CYCLE, cycle)
+    return Decision(SourceKind.CYCLE, cycle)
 
 
 def _pitched(sound: Sound, settings: Settings, name_hint: float | None) -> Decision:
@@ -81,7 +81,7 @@ def _pitched(sound: Sound, settings: Settings, name_hint: float | None) -> Decis
         low_midi=low_midi,
         high_midi=high_midi,
     )
-    return Decision(Kind.PITCHED, track=pitch_track, pitch=facts)
+    return Decision(SourceKind.PITCHED, track=pitch_track, pitch=facts)
 
 
 def _found(sound: Sound, settings: Settings, name_hint: float | None) -> tuple[PitchTrack, bool]:

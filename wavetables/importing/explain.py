@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsynth_core.notes import cents_name, note_name
-from wavetables.importing.result import CutFacts, Facts, Kind, PitchFacts, SourceFacts
+from wavetables.importing.result import CutFacts, Facts, PitchFacts, SourceFacts, SourceKind
 
 STEADY_SEMITONES = 0.1  # a pitch that moves less is called steady
 LOW_HARMONICS = 16
@@ -19,17 +19,17 @@ USED_CHANNELS = {
 def sentences(facts: Facts) -> list[str]:
     """What was decided, one fact a line.
 
-    >>> sentences(Facts(Kind.TABLE))
+    >>> sentences(Facts(SourceKind.TABLE))
     ['a wavetable already: its frames are kept']
     """
-    if facts.kind is Kind.TABLE:
+    if facts.kind is SourceKind.TABLE:
         return ["a wavetable already: its frames are kept"]
-    if facts.kind is Kind.JOINED:
+    if facts.kind is SourceKind.JOINED:
         return [f"frame {number}: {name}" for number, name in enumerate(facts.joined, 1)]
     lines = [_source(facts.source)] if facts.source is not None else []
-    if facts.kind is Kind.WINDOWS:
+    if facts.kind is SourceKind.WINDOWS:
         return [*lines, f"no pitch is looked for: {facts.windows} windows, evenly spaced, the seams crossfaded"]
-    if facts.kind is Kind.CYCLE:
+    if facts.kind is SourceKind.CYCLE:
         return [*lines, f"a single cycle of {facts.cycle_samples} samples"]
     if facts.pitch is not None and facts.cut is not None:
         lines += [_pitch_decision(facts.pitch), _movement(facts.pitch), *_cut(facts.cut)]
@@ -38,9 +38,9 @@ def sentences(facts: Facts) -> list[str]:
 
 def summary(facts: Facts) -> str:
     """The most telling fact in a few words, such as "A3 +12 cents, confidence 0.97"."""
-    if facts.kind is Kind.JOINED:
+    if facts.kind is SourceKind.JOINED:
         return "joined"
-    if facts.kind is Kind.TABLE and facts.stored_pitch:
+    if facts.kind is SourceKind.TABLE and facts.stored_pitch:
         return facts.stored_pitch
     return pitch_words(facts.pitch) if facts.pitch is not None else sentences(facts)[-1]
 

@@ -10,7 +10,7 @@ from nsynth_core.pitch import PitchTrack
 from wavetables.table import Table
 
 
-class Kind(Enum):
+class SourceKind(Enum):
     """What a source was taken for."""
 
     TABLE = "table"  # a wavetable file: its frames are kept
@@ -99,7 +99,7 @@ class Facts:
     joined: the names of the joined files, in the order of their frames
     """
 
-    kind: Kind
+    kind: SourceKind
     source: SourceFacts | None = None
     pitch: PitchFacts | None = None
     cut: CutFacts | None = None

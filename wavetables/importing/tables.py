@@ -19,7 +19,7 @@ from wavetables.formats import registry
 from wavetables.formats.cycles import natural
 from wavetables.importing import explain, splitting
 from wavetables.importing.decision import Decision, decide
-from wavetables.importing.result import CutFacts, Facts, Imported, Kind, NoteFacts, SourceFacts
+from wavetables.importing.result import CutFacts, Facts, Imported, NoteFacts, SourceFacts, SourceKind
 from wavetables.importing.settings import Settings
 from wavetables.importing.shaped import shaped_frames
 from wavetables.importing.slicing import Slices, slice_channels
@@ -69,7 +69,7 @@ def import_tables(
     provenance = {"source": source.name, "program": _program()}
     if registry.is_table(source):
         table = _kept(source, settings.frames, name, provenance)
-        return [Imported(table, Facts(Kind.TABLE, stored_pitch=table.provenance.get("pitch", "")))]
+        return [Imported(table, Facts(SourceKind.TABLE, stored_pitch=table.provenance.get("pitch", "")))]
     whole = audio.read(source)
     try:
         part = _stretch(whole, settings)
@@ -106,7 +106,7 @@ def join(paths: Sequence[Path], settings: Settings, name: str) -> Imported:
         frames = shaping.resample_frames(frames, settings.frames)
     provenance = {"source": f"{len(ordered)} files, {ordered[0].name} to {ordered[-1].name}", "program": _program()}
     table = Table(shaped_frames(frames[None], settings)[0], name, pitch, provenance)
-    return Imported(table, Facts(Kind.JOINED, joined=tuple(path.name for path in ordered)))
+    return Imported(table, Facts(SourceKind.JOINED, joined=tuple(path.name for path in ordered)))
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ def _tables(sound: Sound, settings: Settings, origin: _Origin) -> list[Imported]
         decision.kind,
         origin.source,
         decision.pitch,
-        _cut_facts(slices, settings) if decision.kind is Kind.PITCHED else None,
+        _cut_facts(slices, settings) if decision.kind is SourceKind.PITCHED else None,
         cycle_samples=0 if decision.cycle is None else int(decision.cycle.shape[1]),
-        windows=len(slices.seconds) if decision.kind is Kind.WINDOWS else 0,
+        windows=len(slices.seconds) if decision.kind is SourceKind.WINDOWS else 0,
     )
     mono, seconds = Sound(sound.mid()[:, None], sound.rate), tuple(float(second) for second in slices.seconds)
     imported = []
