@@ -80,6 +80,28 @@ class MissingExtra(UserError):
         super().__init__(f"{what} is not installed")
 
 
+# module → the optional dependencies that bring it, and what people call it
+OPTIONAL_MODULES = {
+    "distributed": ("cluster", "Dask"),
+    "fluidsynth": ("train", "pyfluidsynth"),
+    "keras": ("train", "Keras"),
+    "matplotlib": ("plot", "matplotlib"),
+    "tensorflow": ("nsynth", "TensorFlow"),
+}
+
+
+def missing_extra(error: ImportError) -> MissingExtra | None:
+    """The MissingExtra that a failed import stands for; None where the module is not an optional dependency.
+
+    >>> str(missing_extra(ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib.figure")))
+    'matplotlib is not installed'
+    """
+    module = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or module not in OPTIONAL_MODULES:
+        return None
+    return MissingExtra(*OPTIONAL_MODULES[module])
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 

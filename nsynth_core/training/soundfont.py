@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UserError, missing_extra
 
 TAIL_SECONDS = 0.7
 GAIN = 0.75  # the loudest note of both soundfonts (velocity 127) peaks below full scale
@@ -40,9 +40,9 @@ def find_soundfont(file: str, folder: Path | None = None) -> Path:
 def _library() -> tuple[Any, Any, Any]:
     try:
         import fluidsynth
-    except ImportError as error:
-        raise UserError(
-            f"FluidSynth is missing ({error}); install the Debian package libfluidsynth3 and pip install pyfluidsynth"
+    except ImportError as error:  # the package is missing, or the library that it looks for
+        raise missing_extra(error) or UserError(
+            f"FluidSynth is missing ({error}); install the Debian package libfluidsynth3"
         ) from error
     pointer, number = ctypes.c_void_p, ctypes.c_int
     # pyfluidsynth binds the 16-bit writer only

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, read, resample
 from nsynth_core.errors import UserError
-from nsynth_core.lazy import tf
+from nsynth_core.lazy import require_tensorflow, tf
 from nsynth_core.wavenet import memory, network
 from nsynth_core.wavenet.checkpoint import AVERAGE, LAYERS, STEP, Shapes, Weights, decoder_shapes, encoder_shapes, save
 from nsynth_core.wavenet.checkpoint import read as read_checkpoint
@@ -103,8 +103,9 @@ def train(
     steps and when the run is interrupted. With `resume`, where `folder` holds one already, training goes on from it as
     if it had never stopped. `report(step, steps, loss)` in nats a sample: ln 256 = 5.55 is ignorance.
     Raises UserError for a sound that cannot be read, a folder that cannot be written or holds something else, and where
-    it does not fit the memory.
+    it does not fit the memory. Raises MissingExtra where TensorFlow is not installed.
     """
+    require_tensorflow("train")
     free, needed = memory.free(), memory_needed(width, batch)
     if free is not None and needed > memory.USABLE * free:
         raise UserError(

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from nsynth_core.errors import UsageError, UserError
+from nsynth_core.errors import UsageError, UserError, missing_extra
 from wavetables.cli.console import DONE, FAILED, INTERRUPTED, USAGE
 from wavetables.cli.words import sentence
 from wavetables.provenance import version as program_version
@@ -119,6 +119,8 @@ def _run(given: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # the parser's: unknown option, bad value
             return _say(f"error: {_usage(error)}", USAGE)
+        if isinstance(error, ImportError) and (missing := missing_extra(error)):
+            return _say(f"error: {sentence(missing)}", FAILED)
         if TRACEBACK in os.environ:
             raise
         what = f"{type(error).__name__}: {error}"
