@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.util import find_spec
 
 from wavetables.cli import BLAS_THREADS
 
@@ -19,6 +20,17 @@ import pytest
 from nsynth_core.audio import Sound
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack
 from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, Features
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "tensorflow: needs the extra `nsynth` or `train`; skipped where it is missing")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("tensorflow") is None:
+        for item in items:
+            if item.get_closest_marker("tensorflow"):
+                item.add_marker(pytest.mark.skip(reason="TensorFlow is not installed"))
 
 
 @pytest.fixture(scope="session")

@@ -384,6 +384,7 @@ def test_decoders_keep_quiet(sounds: Path) -> None:
 def test_a_short_training_makes_all_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("tensorflow")
     from nsynth_core.audio import read
     from nsynth_core.pitch import follow
     from nsynth_core.sound.analysis import analyse

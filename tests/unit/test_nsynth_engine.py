@@ -31,6 +31,7 @@ from wavetables.importing.slicing import slice_each
 from wavetables.packs.plan import DEFAULT_LOUDNESS
 from wavetables.table import Table
 
+pytestmark = pytest.mark.tensorflow
 C3 = midi_to_hz(48)
 
 

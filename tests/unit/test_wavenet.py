@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from nsynth_core.errors import UserError
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet import checkpoint, encoder, generator, memory, mulaw, network, verify
 from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.products import idle, packed, product
 
+pytestmark = pytest.mark.tensorflow
 OFFICIAL = Path(__file__).parents[3] / "shared" / "reference" / "nsynth_golden"  # beside the project, if at all
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from nsynth_core.errors import UserError
 from nsynth_core.wavenet import archive, checkpoint, embeddings, index, memory
 
+pytestmark = pytest.mark.tensorflow
 WIDTHS = {"width": 4, "skip": 3, "latent": 2}
 DATA = "model.ckpt-7.data-00000-of-00001"
 
@@ -117,9 +117,7 @@ def test_what_is_no_checkpoint(folder, tmp_path):
     assert "no checkpoint" in refused(tmp_path / "empty")
     for content in (b"", b"RIFF\0\0\0\0WAVE", bytes(range(256)) * 64):
         (tmp_path / "noise.tar").write_bytes(content)
-        assert "no readable checkpoint" in refused(tmp_path / "noise.tar") or "holds no checkpoint" in refused(
-            tmp_path / "noise.tar"
-        )
+        assert "no readable checkpoint" in refused(tmp_path / "noise.tar")
     checkpoint.save(tmp_path / "foreign", {"dense/kernel": np.ones((3, 3), np.float32)}, 1)
     assert "missing (no NSynth WaveNet" in refused(tmp_path / "foreign")
 
@@ -217,6 +215,8 @@ def test_an_index_that_lies(folder):
         except ValueError:
             noticed += 1
     assert noticed > 50
+    from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
+
     name, entry = b"logits/W", BundleEntryProto(dtype=1, size=4)
     entry.shape.dim.add(size=-1)
     with pytest.raises(ValueError, match="impossible things of 'logits/W'"):

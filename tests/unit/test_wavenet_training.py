@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from nsynth_core import audio
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
+from nsynth_core.lazy import tf
 from nsynth_core.wavenet import checkpoint, memory, training
 from wavetables.cli import main
 
+pytestmark = pytest.mark.tensorflow
 RATE = 22_050
 
 
