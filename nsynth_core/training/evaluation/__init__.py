@@ -1,4 +1,4 @@
-"""The quality report: the network beside PCA and the classical blends, on sounds it never saw, in one run."""
+"""The quality report: the network beside PCA and the classical blends, on sounds it was not trained on."""
 
 from __future__ import annotations
 
@@ -51,12 +51,18 @@ __all__ = [
     "speed",
 ]
 
-TIMED = 12
+TIMED = 12  # notes
+STAGES = (
+    "held_out", "reconstruction", "out_of_domain", "octaves", "blends", "between", "between_synth", "between_voices",
+    "ends", "perceptual", "speed",
+)  # fmt: skip
 
 
 def speed(engine: Coder, notes: list[HeldOutNote]) -> dict[str, float]:
-    """Decode, embedding → 48 kHz stereo sound, as a multiple of real time: best of three a note, and all at once on two
-    threads."""
+    """How fast embeddings become 48 kHz stereo sound, as a multiple of real time.
+
+    "median" and "slowest" of TIMED notes, each the best of three runs, and "two_threads" for all of them at once.
+    """
     jobs: list[tuple[Embedding, Floats]] = []
     for note in evenly(notes, TIMED):
         embedding = engine.encode(note.features)
@@ -73,7 +79,7 @@ def speed(engine: Coder, notes: list[HeldOutNote]) -> dict[str, float]:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """The shortest of three times."""
+    """The shortest of three runs of `work`, in seconds."""
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -86,49 +92,65 @@ def report(
     seed: int = 0,
     soundfonts: Path | None = None,
     limit: int | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
-    """All figures of the report. `limit` takes that many sources of each kind, evenly; None takes all.
+    """Measure the shipped network beside PCA and the classical blends, on sounds it was not trained on.
 
-    Rows whose sounds, synth or measure are not installed are empty, and named in "left_out".
+    seed        of the corpus whose held-out instruments are taken, and of the random pairs
+    soundfonts  folder of the soundfonts, None for the places where distributions put them
+    limit       how many sources of each kind are taken, spread over all of them; None takes all
+    progress    called with each of STAGES when it begins
+
+    Returns the figures by stage, and facts about the run. A stage is empty where its sounds, synth or measure is
+    not installed; "left_out" names those.
+    Raises UserError where not even the held-out instruments can be rendered.
     """
     engine, pca = load_coder("harmonic"), load_pca()
     left_out: list[str] = []
-    progress("rendering the held-out instruments")
+    progress("held_out")
     notes = list(held_out(seed, soundfonts, limit))
     if not notes:
-        raise UserError("no held-out instrument sounds; take more with --limit")
-    out: dict[str, Any] = {
+        raise UserError("none of the held-out instruments has a note that can be measured; take more of them")
+    foreign: list[HeldOutNote] = []
+
+    def out_of_their_domain() -> dict[str, Any]:
+        foreign.extend(elsewhere(soundfonts, limit, left_out.append))
+        return out_of_domain(foreign, engine, pca)
+
+    stages: dict[str, Callable[[], dict[str, Any]]] = {
+        "reconstruction": lambda: reconstruction(notes, engine, pca),
+        "out_of_domain": out_of_their_domain,
+        "octaves": lambda: other_octaves(notes, engine),
+        "blends": lambda: blends(notes, seed),
+        "between": between,
+        "between_synth": lambda: between_synth(left_out.append),
+        "between_voices": lambda: between_voices(left_out.append),
+        "ends": lambda: _ends(notes, foreign, engine),
+        "perceptual": lambda: perceptual(notes, engine, left_out.append),
+        "speed": lambda: speed(engine, notes),
+    }
+    figures = _facts(notes, pca, seed) | {"left_out": left_out}
+    for stage, measure in stages.items():
+        progress(stage)
+        figures[stage] = measure()
+    return figures
+
+
+def _facts(notes: list[HeldOutNote], pca: Pca, seed: int) -> dict[str, Any]:
+    """What was measured: the weights, and how many notes."""
+    return {
         "weights": load().hash,
         "weights_mb": sum(path.stat().st_size for path in weights_folder().glob("*.tflite")) / 1e6,
         "seed": seed,
         "dims": len(pca.axes),
         "sources": len({note.source.name for note in notes}),
         "notes": len(notes),
-        "left_out": left_out,
     }
-    progress(f"{out['notes']} notes of {out['sources']} instruments; reconstruction")
-    out["reconstruction"] = reconstruction(notes, engine, pca)
-    progress("sounds of other kinds")
-    foreign = list(elsewhere(soundfonts, limit, left_out.append))
-    out["out_of_domain"] = out_of_domain(foreign, engine, pca)
-    progress("the same notes in other octaves")
-    out["octaves"] = other_octaves(notes, engine)
-    progress("blends")
-    out["blends"] = blends(notes, seed)
-    progress("patches halfway")
-    out["between"] = between()
-    progress("a real synth's patches halfway")
-    out["between_synth"] = between_synth(left_out.append)
-    progress("voices halfway from vowel to vowel")
-    out["between_voices"] = between_voices(left_out.append)
-    progress("ends")
+
+
+def _ends(notes: list[HeldOutNote], foreign: list[HeldOutNote], engine: Coder) -> dict[str, Any]:
+    """`ends` for each kind of sound of which there are two."""
     recorded = [note for note in notes if note.source.licence == "MIT"]
     spoken = [note for note in foreign if note.source.family == "recorded voices"]
     kinds = {"held-out instruments": notes, "of them recordings": recorded, "recorded voices": spoken}
-    out["ends"] = {kind: ends(chosen, engine) for kind, chosen in kinds.items() if len(chosen) > 1}
-    progress("by ear")
-    out["perceptual"] = perceptual(notes, engine, left_out.append)
-    progress("speed")
-    out["speed"] = speed(engine, notes)
-    return out
+    return {kind: ends(chosen, engine) for kind, chosen in kinds.items() if len(chosen) > 1}
