@@ -1,8 +1,8 @@
-"""Random batches of the corpus, augmented in the domain of the features (numpy only).
+"""Random batches of the corpus, with random changes to the features. NumPy only.
 
-Every augmentation has a known answer: a transposition moves pitch and spectrum together, an equaliser adds the same
-curve to code and target, a second note layers its partials on the first's, and a formant shift moves the spectrum under
-a fixed pitch.
+Each change has a known result. A transposition moves pitch and spectrum together. An equaliser adds the same curve to
+the input and to the target. A second note adds its partials to those of the first. A formant shift moves the spectrum
+under a fixed pitch.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from nsynth_core.sound.features import FRAME_RATE, TOP_ERB, TOP_HZ, band_edges, 
 from nsynth_core.training.corpus import HOP, Corpus
 
 NOTES, FRAMES = 64, 8
-SHIFTED = 12  # so many of the NOTES, the first, have their formants moved
-FIRST, OTHERS = 24, 40  # partials asked of the field a note: the first, and a random choice of the rest
+SHIFTED = 12  # of the NOTES, the first ones, have their formants moved
+FIRST, OTHERS = 24, 40  # partials of a note that are decoded: the first, and random ones of the rest
 CROSS_SHARE, CROSS_SEMITONES = 0.25, 26.0
 QUIET_DB = 50.0
 CURVE_POINTS = 48
-LAYER_F0 = 102.0  # above it the corpus keeps every partial, so two notes' partials have the same numbers
+LAYER_F0 = 102.0  # Hz: above it the corpus keeps each partial, so the partials of two notes have the same numbers
 MAX_SHIFT = 0.45  # octaves
-WEAKENS, WEAKEST = 0.6, 0.25  # from this part of the training on colours and layers become rarer, down to this share
+WEAKENS, WEAKEST = 0.6, 0.25  # after this part of the training, changes become rarer, down to this share
 
 Indices = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """N notes, F frames, P partials; all float32."""
+    """N notes, F frames, P partials, B noise bands; all float32."""
 
     inputs: Floats  # (N F, C INPUTS)
     conditions: Floats  # (N F, CONDITIONS)
@@ -53,7 +53,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """The batches of a training of `steps` steps. State: the random generator, how many were made, where notes are."""
+    """The batches of a fit of `steps` steps. Each call makes the next one."""
 
     def __init__(self, corpus: Corpus, seed: int, steps: int):
         self.corpus = corpus
@@ -62,7 +62,7 @@ class Batches:
         self.of_source = [np.flatnonzero(corpus.source == i) for i in range(len(corpus.names))]
 
     def __call__(self) -> Batch:
-        # every source alike, however many keys it has
+        # all sources are equally likely, however many keys they have
         chosen = self.rng.integers(len(self.of_source), size=NOTES)
         a = np.asarray([self.rng.choice(self.of_source[i]) for i in chosen])
         b = a.copy()
@@ -79,7 +79,7 @@ class Batches:
 
 
 class _View:
-    """The corpus's notes as one draw of the augmentations shows them."""
+    """Notes of the corpus with one random set of changes."""
 
     def __init__(self, corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, strength: float):
         self.arrays: dict[str, NDArray[Any]] = corpus.arrays
@@ -96,7 +96,7 @@ class _View:
             self.share = np.where(layered, 1 / (1 + 10 ** (rng.normal(0, 8, count) / 10)), 1).astype(np.float32)
 
     def read(self, name: str, notes: Indices, frames: Indices) -> Floats:
-        """Field `name` of notes (N,) at frames (N, ...)."""
+        """The array `name` of notes (N,) at frames (N, ...)."""
         tail = [1] * (frames.ndim - 1)
         values = np.asarray(self.arrays[name][notes.reshape(-1, *tail), frames], dtype=np.float32)
         mixed = np.flatnonzero(self.share < 1)
@@ -123,7 +123,7 @@ class _View:
         env += _response(curves, envelope_hz()).reshape(n, *tail, -1)
         noise += _response(curves, _band_hz()).reshape(n, *tail, -1)
         partials += _response(curves, hz).reshape(n, *tail, -1)
-        # where the corpus keeps one partial of several, it stands for those left out
+        # where the corpus keeps one partial of several, it also counts for those left out
         width = np.maximum(np.diff(numbers, axis=1, append=0), 1) * (numbers > 0)
         power = (10 ** (partials / 10) * width.reshape(n, *tail, -1)).sum(-1) + (10 ** (noise / 10)).sum(-1)
         level = 10 * np.log10(power + 1e-12)[..., None]
@@ -131,7 +131,10 @@ class _View:
 
 
 def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, strength: float) -> Batch:
-    """Code notes `a` (N,), decode notes `b` (N,) of the same sources; `strength` 0..1 of the augmentation."""
+    """A batch that codes notes `a` (N,) and decodes notes `b` (N,) of the same sources.
+
+    strength: of the changes, 0..1
+    """
     arrays: dict[str, NDArray[Any]] = corpus.arrays
     view = _View(corpus, a, b, rng, strength)
     count = len(a)
@@ -155,10 +158,10 @@ def make(corpus: Corpus, a: Indices, b: Indices, rng: np.random.Generator, stren
     known = np.arange(arrays["level"].shape[1]) < arrays["length"][b][:, None]
     below = level - arrays["level"][b].astype(np.float32).max(1, where=known, initial=-200)[:, None]
     since = ((frames - arrays["onset"][b][:, None]) * (HOP / FRAME_RATE)).astype(np.float32)
-    given = conditions(np.broadcast_to(f0[:, None], level.shape), below, since)
+    moments = conditions(np.broadcast_to(f0[:, None], level.shape), below, since)
     return Batch(
         inputs=_inputs(view, a, frames, shift),
-        conditions=given.reshape(count * FRAMES, -1),
+        conditions=moments.reshape(count * FRAMES, -1),
         points=trunk_inputs(number.reshape(-1), hz.reshape(-1)),
         target=np.take_along_axis(spectrum[1], pick[:, None, :].repeat(FRAMES, 1), 2),
         noise=spectrum[2],
@@ -178,14 +181,14 @@ def _inputs(view: _View, notes: Indices, frames: Indices, shift: Floats) -> Floa
 
 
 def _frames(length_a: Indices, length_b: Indices, rng: np.random.Generator) -> Indices:
-    """(N, FRAMES) of each note, a third of them in its first half second."""
+    """Random frames (N, FRAMES) of each note, a third of them in its first half second."""
     last = np.minimum(length_a, length_b)[:, None]
     early = rng.random((len(last), FRAMES)) < 1 / 3
     return np.asarray(rng.random((len(last), FRAMES)) * np.where(early, np.minimum(last, 25), last), dtype=np.int64)
 
 
 def _picked(size: Indices, rng: np.random.Generator) -> Indices:
-    """Which stored partials are asked for, (N, FIRST + OTHERS)."""
+    """Which of the stored partials are decoded, (N, FIRST + OTHERS)."""
     rest = np.maximum(size - FIRST, 1)[:, None]
     random = FIRST + (rng.random((len(size), OTHERS)) * rest).astype(np.int64)
     return np.concatenate([np.broadcast_to(np.arange(FIRST), (len(size), FIRST)), random], axis=1)

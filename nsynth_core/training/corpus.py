@@ -1,4 +1,4 @@
-"""The corpus: every note of the catalogue analysed once, as fixed-size arrays on disk."""
+"""The corpus: each note of the catalogue, analysed once, as arrays of fixed size on disk."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from nsynth_core.training.sources import Source, catalogue, notes
 
 FRAMES = 160
 HOP = 2  # feature frames: the corpus holds 50 a second
-PARTIALS = 200
+PARTIALS = 200  # kept of a note: the first DENSE, then fewer and fewer
 DENSE = 96
 RATE = 48_000
-MIN_TONAL_DB = -12.0  # a note whose partials hold less than this share of its power teaches nothing about partials
+MIN_TONAL_DB = -12.0  # a note whose partials together are fainter than this, under its level, is left out
 
 MIN_CONFIDENCE = 0.25  # below it the preset sounds at another pitch than its key
 
@@ -42,7 +42,13 @@ FIELDS = {
 
 
 def partial_numbers(count: int) -> NDArray[np.int32]:
-    """Which of `count` partials the corpus keeps, (PARTIALS,), then 0: all of the first DENSE, then log-spaced."""
+    """The numbers of the partials that the corpus keeps of `count`, int32 (PARTIALS,), with zeros at the end.
+
+    They are all of the first 96, then logarithmically spaced ones.
+
+    >>> partial_numbers(600)[[0, 95, 96, -1]].tolist()
+    [1, 96, 97, 600]
+    """
     if count <= PARTIALS:
         numbers = np.arange(1, count + 1)
     else:
@@ -55,7 +61,7 @@ def partial_numbers(count: int) -> NDArray[np.int32]:
 
 
 def note_arrays(features: Features) -> dict[str, NDArray[Any]] | None:
-    """The corpus's arrays of one note, or None where the note is not tonal or too short."""
+    """The arrays of one note, or None for a note that is too noisy or too short."""
     level = features.level_db()
     onset = int(np.argmax(level > level.max() - 30))
     last = len(level) - int(np.argmax(level[::-1] > level.max() - 55))
@@ -101,11 +107,12 @@ def _analyse_source(job: tuple[int, int, Path | None, Path]) -> tuple[str, int, 
     index, seed, soundfonts, folder = job
     source = _catalogue(seed, soundfonts)[index]
     kept: list[dict[str, NDArray[Any]]] = []
-    seen = 0
+    played = 0
     for i, (midi, velocity, sound) in enumerate(notes(source, seed=seed)):
-        if i % 4 in (1, 2):  # one velocity a key, soft and loud in turn: more keys teach more than more velocities
+        # one velocity for each key, soft and loud in turn: more keys teach more than more velocities
+        if i % 4 in (1, 2):
             continue
-        seen += 1
+        played += 1
         track = follow(sound, midi, cents=80)
         if track.confidence < MIN_CONFIDENCE:
             continue
@@ -116,22 +123,29 @@ def _analyse_source(job: tuple[int, int, Path | None, Path]) -> tuple[str, int, 
         stacked: dict[str, Any] = {name: np.stack([k[name] for k in kept]) for name in kept[0]}
         with atomic(_file(folder, source.name), force=True) as temporary:
             np.savez(temporary, **stacked)
-    return source.name, len(kept), seen
+    return source.name, len(kept), played
 
 
 def build(
     folder: Path, seed: int, soundfonts: Path | None, progress: Callable[[int, int, str], None], jobs: int | None = None
 ) -> dict[str, int]:
-    """Analyse the catalogue into `folder` (one .npz a source, `corpus.json`). Returns counts; resumes by source."""
+    """Render and analyse the catalogue, and write it to `folder`: one .npz for each source, and `corpus.json`.
+
+    soundfonts: their folder, None for the places where distributions put them
+    progress: called with the sources done, the sources in all, and a note
+    jobs: processes, by default one for each core
+    Sources whose file exists are not analysed again. Returns how many sources and notes there are.
+    Raises UserError for a missing soundfont, FluidSynth or espeak-ng.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     sources = catalogue(seed, soundfonts)
     todo = [(i, seed, soundfonts, folder) for i in range(len(sources)) if not _file(folder, sources[i].name).exists()]
     total, kept = 0, 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with multiprocessing.get_context("spawn").Pool(jobs or os.cpu_count()) as pool:
-        for done, (name, good, seen) in enumerate(pool.imap(_analyse_source, todo, chunksize=4), 1):
-            total, kept = total + seen, kept + good
-            progress(done, len(todo), f"{name}: {good} of {seen} notes")
+        for done, (name, good, played) in enumerate(pool.imap(_analyse_source, todo, chunksize=4), 1):
+            total, kept = total + played, kept + good
+            progress(done, len(todo), f"{name}: {good} of {played} notes")
     listing = [
         {"name": source.name, "family": source.family, "split": source.split}
         for source in sources
@@ -143,7 +157,11 @@ def build(
 
 @dataclass(frozen=True)
 class Corpus:
-    """Notes of one split: `arrays` as note_arrays makes them, midi, velocity; `source` (N,) indexes `names`."""
+    """The N notes of one split.
+
+    arrays    as `note_arrays` makes them, stacked, and "midi" and "velocity"
+    source    (N,) the index of each note's source in `names` and `families`
+    """
 
     arrays: dict[str, NDArray[Any]]
     source: NDArray[np.int64]
@@ -155,7 +173,7 @@ class Corpus:
 
 
 def load(folder: Path, splits: tuple[str, ...]) -> Corpus:
-    """Read the notes of the given splits. Raises UserError where there is no corpus."""
+    """Read the notes of `splits`: "train", "validation" or "test". Raises UserError where `folder` holds no corpus."""
     index = folder / "corpus.json"
     if not index.exists():
         raise UserError(f"{folder}: holds no corpus.json; make the corpus first, with make-wavetable corpus")

@@ -1,4 +1,4 @@
-"""How every network here is fitted: Adam, a warm-up and a cosine, and the moving average of the weights."""
+"""How networks are fitted: Adam, a learning rate that warms up and falls as a cosine, and averaged weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ AVERAGE = 0.999
 
 
 class Descent:
-    """The way down of `variables` over `steps`, from `rates`: the highest and the last. State: Adam's, the average."""
+    """The optimiser of `variables`. It holds Adam's state and the moving average of the weights.
+
+    steps: of the whole fit
+    rates: the highest and the last learning rate
+    warm_up: steps until the highest rate, at most a quarter of all
+    """
 
     def __init__(self, variables: Sequence[keras.Variable], steps: int, rates: tuple[float, float], warm_up: int):
         peak, end = rates
@@ -24,16 +29,16 @@ class Descent:
         self._average = [tf.Variable(v.value, trainable=False) for v in self.variables]
 
     def step(self, tape: tf.GradientTape, loss: tf.Tensor, number: tf.Tensor) -> None:
-        """One step, the `number`th (float, from 1), down `loss`, which `tape` has watched."""
+        """Make the step `number` (a float from 1) against the gradient of `loss`, which `tape` recorded."""
         gradients = tape.gradient(loss, [v.value for v in self.variables])
         self._optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
-        # a young average forgets its random start
+        # early on the average is short, so that the random start is forgotten
         decay = tf.minimum(AVERAGE, (1.0 + number) / (10.0 + number))
         for kept, now in zip(self._average, self.variables, strict=True):
             kept.assign(decay * kept + (1 - decay) * now.value)
 
     def average(self) -> list[Floats]:
-        """The averaged weights."""
+        """The averaged weights, in the order of the variables."""
         return [v.numpy() for v in self._average]
 
     def assign(self, values: Sequence[Floats]) -> None:

@@ -55,8 +55,8 @@ SOUNDS = (
 
 def speech() -> dict[str, tuple[str, str]]:
     """{source name: (voice, phoneme)} of all SPEAKERS."""
-    said = [(name, SOUNDS[(2 * i + 9 * j) % len(SOUNDS)]) for i, name in enumerate(SPEAKERS) for j in range(2)]
-    return {f"{FAMILY}/{name.lower()}-{sound.strip(':')}": (f"de+{name}", sound) for name, sound in said}
+    sounds = [(name, SOUNDS[(2 * i + 9 * j) % len(SOUNDS)]) for i, name in enumerate(SPEAKERS) for j in range(2)]
+    return {f"{FAMILY}/{name.lower()}-{sound.strip(':')}": (f"de+{name}", sound) for name, sound in sounds}
 
 
 def check_installed() -> None:
@@ -101,8 +101,8 @@ class SpokenVowel:
         """The vowel on the pitch `midi`, `held` seconds long or as long as the voice lasts; both channels alike."""
         f0 = 440.0 * 2 ** ((midi - 69) / 12)
         takes = [_spoken(self.voice, self.phoneme, setting) for setting in SETTINGS]
-        samples, spoken_rate, found = min(takes, key=lambda take: abs(np.log(take[2] / f0)))
-        x = soxr.resample(samples, spoken_rate * f0 / found, rate, quality="VHQ")[: round(held * rate)]
+        samples, spoken_rate, spoken_hz = min(takes, key=lambda take: abs(np.log(take[2] / f0)))
+        x = soxr.resample(samples, spoken_rate * f0 / spoken_hz, rate, quality="VHQ")[: round(held * rate)]
         fade = min(round(FADE_SECONDS * rate), len(x))
         x[len(x) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
         x *= 0.5 * velocity / 127 / np.abs(x).max()

@@ -1,7 +1,7 @@
-"""Fits what the network says of two spectra to pairs whose middles are known.
+"""Fits the networks `matching` and `correction` to pairs of spectra whose middles are known.
 
-The loss is the log-spectral distance of the blend to the true middle; for two spectra that have nothing to do with each
-other, it is how far what a listener hears leaves the straight way between them.
+The loss is the log-spectral distance of the blend from the true middle. Two unrelated spectra have no true middle.
+Their loss is the detour of what a listener hears (brightness, width and others) on the way from one to the other.
 """
 
 from __future__ import annotations
@@ -37,23 +37,26 @@ from nsynth_core.sound.features import TOP_ERB, TOP_HZ
 from nsynth_core.training.descent import Descent
 from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
 
-BATCH, STRANGERS, STATIONS = 128, 40, 5
-HIGHEST_HZ = 700.0  # of strangers: above it too few partials are left to wander
-NEAR = 40  # places apart, in the order of their pitches, that two strangers are at most
+BATCH, STRANGERS, STATIONS = 128, 40, 5  # pairs and unrelated pairs in a step, mixes of the latter
+HIGHEST_HZ = 700.0  # of unrelated spectra: higher notes have too few partials
+NEAR = 40  # two unrelated spectra are at most so many places apart in the order of their pitches
 WANDER_WEIGHT, SIZE_WEIGHT = 8.0, 0.01
 RATES, WARM_UP = (1e-3, 2e-5), 300
 EDGES = (6.0, 10.0, 14.0, 18.0, 22.0, 26.0)  # on the ERB scale: 210 Hz to 3.4 kHz
-HARDLY = 0.03  # of the scale of `metrics.descriptors`: a way so short may bend
-HEARD = (1.0, 1.0, 1.0, 1.0, 1.0, *(1 / 6 for _ in EDGES))  # weights of what is `heard`
+HARDLY = 0.03  # a descriptor that changes less than this, on the scale of `metrics.descriptors`, may bend
+DESCRIPTOR_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, *(1 / 6 for _ in EDGES))
 LOG_10 = float(np.log(10))
 
 Indices = NDArray[np.int64]
 Reals = NDArray[np.floating[Any]]
 
 
-class Asked(NamedTuple):
-    """N pairs at M mixes each: f0 (N,), inputs (N, 2, ...), how far `apart` they are (N,), ends (N, 2, PARTIALS), mix
-    (N, M), and the true middle, where it is known (N, PARTIALS)."""
+class PairBatch(NamedTuple):
+    """N pairs at M mixes each.
+
+    f0 (N,) Hz · inputs (N, 2, SPECTRUM_INPUTS) · apart (N,) as `nsynth_core.harmonic.between.apart` measures it ·
+    ends (N, 2, PARTIALS) dB · mix (N, M) · middle (N, PARTIALS) dB, empty where it is unknown
+    """
 
     f0: Floats
     inputs: Floats
@@ -64,7 +67,10 @@ class Asked(NamedTuple):
 
 
 class Spectra:
-    """N spectra at f0 (N,) Hz and what depends on the pitch alone: ERB rates, the partials there are, the basis."""
+    """What depends on the pitch alone, for N spectra at f0 (N,) Hz.
+
+    erb (N, PARTIALS) · count (N, 1) of partials below TOP_HZ, mask (N, PARTIALS) · basis (N, PARTIALS, CORRECTIONS)
+    """
 
     def __init__(self, f0: tf.Tensor):
         self.f0 = f0[:, None]
@@ -80,46 +86,46 @@ class Spectra:
 
 
 class Graphs(NamedTuple):
-    """What is fitted: the graphs of `nsynth_core.harmonic.between`."""
+    """The networks that are fitted here; `nsynth_core.harmonic.between` runs them."""
 
     matching: keras.Model
     correction: keras.Model
 
 
-def blends(graphs: Graphs, at: Spectra, asked: Asked) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """The blends (N, PARTIALS) at each of the mixes, as of `nsynth_core.harmonic.between.blend`; and the mean square of
-    the corrections."""
+def blends(graphs: Graphs, at: Spectra, batch: PairBatch) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """The blends (N, PARTIALS) at each of the mixes, computed as in `nsynth_core.harmonic.between.blend`, and the mean
+    square of the corrections."""
     octave = tf.math.log(at.f0 / MIDDLE_C_HZ) / np.log(2) / PITCH_OCTAVES
-    far = asked.apart[:, None]
-    envelopes = asked.inputs[:, :, :ENVELOPE_POINTS]
+    far = batch.apart[:, None]
+    envelopes = batch.inputs[:, :, :ENVELOPE_POINTS]
     match = REACH_ERB * far * graphs.matching(tf.reshape(envelopes, (envelopes.shape[0], -1)))
     out, size = [], 0.0
-    for number in range(asked.mix.shape[1]):
-        mix = asked.mix[:, number, None]
+    for number in range(batch.mix.shape[1]):
+        mix = batch.mix[:, number, None]
         away = travelled(match, mix)
-        given = [
-            tf.concat([asked.inputs[:, a], asked.inputs[:, 1 - a], away[a] / REACH_ERB, share, octave, octave**2], 1)
+        inputs = [
+            tf.concat([batch.inputs[:, a], batch.inputs[:, 1 - a], away[a] / REACH_ERB, share, octave, octave**2], 1)
             for a, share in ((0, mix), (1, 1 - mix))
         ]
-        said = graphs.correction(tf.concat(given, 0))
-        size += tf.reduce_mean(said**2) / asked.mix.shape[1]
+        corrections = graphs.correction(tf.concat(inputs, 0))
+        size += tf.reduce_mean(corrections**2) / batch.mix.shape[1]
         mean = sum(
-            near * compressed(_moved(asked.ends[:, end], away[end], at)) for end, near in ((0, 1 - mix), (1, mix))
+            near * compressed(_moved(batch.ends[:, end], away[end], at)) for end, near in ((0, 1 - mix), (1, mix))
         )
         mean = COMPRESSED_DB / LOG_10 * tf.math.log(tf.maximum(mean, 1e-5))
-        added = 4 * mix * (1 - mix) * far * tf.add_n(tf.split(said, 2))
+        added = 4 * mix * (1 - mix) * far * tf.add_n(tf.split(corrections, 2))
         out.append(mean + REACH_DB * tf.einsum("nc,npc->np", added, at.basis))
     return out, size
 
 
 def travelled(match: tf.Tensor, mix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """As of `nsynth_core.harmonic.between`."""
+    """As `nsynth_core.harmonic.between.travelled`, on tensors."""
     come = PLACES[::HALFWAY] + (mix - 0.5) * match
     after = tf.reduce_sum(tf.cast(come[:, None] <= PLACES[:, None], tf.int32), -1)
     after = tf.clip_by_value(after, 1, MEETINGS - 1)
     x0, x1, y0, y1 = (tf.gather(v, after - k, batch_dims=1) for v in (come, match) for k in (1, 0))
-    here = y0 + tf.clip_by_value((PLACES - x0) / tf.maximum(x1 - x0, LEAST_STEP), 0.0, 1.0) * (y1 - y0)
-    return -mix * here, (1 - mix) * here
+    distance_ = y0 + tf.clip_by_value((PLACES - x0) / tf.maximum(x1 - x0, LEAST_STEP), 0.0, 1.0) * (y1 - y0)
+    return -mix * distance_, (1 - mix) * distance_
 
 
 def _moved(partials: tf.Tensor, away: tf.Tensor, at: Spectra) -> tf.Tensor:
@@ -138,16 +144,18 @@ def _read(values: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
 
 
 def compressed(db: tf.Tensor) -> tf.Tensor:
+    """Levels in dB on the scale on which partials are averaged."""
     return 10 ** (db / COMPRESSED_DB)
 
 
 def levelled(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
-    """Under the tone's own level."""
+    """Partials in dB under the level of all of them together."""
     return partials - 10 / LOG_10 * tf.math.log(tf.reduce_sum(at.mask * 10 ** (partials / 10), 1, keepdims=True) + 1e-9)
 
 
 def distance(true: tf.Tensor, other: tf.Tensor, at: Spectra) -> tf.Tensor:
-    """The log-spectral distance (N,), dB. Below RANGE_DB under the strongest only being too loud is wrong."""
+    """The log-spectral distance (N,) in dB. A partial that is RANGE_DB or more under the strongest counts only where
+    the blend is too loud."""
     true, other = levelled(true, at), levelled(other, at)
     floor = tf.reduce_max(true - 200 * (1 - at.mask), axis=1, keepdims=True) - RANGE_DB
     error = tf.where(true > floor, tf.maximum(other, floor - 20) - true, tf.nn.relu(other - floor))
@@ -155,9 +163,9 @@ def distance(true: tf.Tensor, other: tf.Tensor, at: Spectra) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(used * error**2, 1) / tf.maximum(tf.reduce_sum(used, 1), 1) + 0.05)
 
 
-def heard(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
-    """(N, 5 + len(EDGES)): brightness, width, top, shares of the fundamental and of odd partials, as
-    `metrics.descriptors` has them, and below EDGES."""
+def descriptors(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
+    """What a listener hears, (N, 5 + len(EDGES)): brightness, width, top and the shares of the fundamental and of odd
+    partials, as in `metrics.descriptors`, and the shares below each of EDGES."""
     power = at.mask * 10 ** (partials / 10)
     share = power / (tf.reduce_sum(power, 1, keepdims=True) + 1e-9)
     centroid = tf.reduce_sum(share * at.erb, 1)
@@ -165,8 +173,8 @@ def heard(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
     odd = tf.reduce_sum(share[:, ::2], 1)
     reached = tf.cumsum(share, 1)
     index = tf.argmax(reached >= TOP_SHARE, 1, output_type=tf.int32)[:, None]
-    here = tf.gather(share, index, batch_dims=1)
-    inside = (TOP_SHARE - tf.gather(reached, index, batch_dims=1) + here) / (here + 1e-6)
+    share_at_top = tf.gather(share, index, batch_dims=1)
+    inside = (TOP_SHARE - tf.gather(reached, index, batch_dims=1) + share_at_top) / (share_at_top + 1e-6)
     hz = (tf.cast(index, tf.float32) + inside) * at.f0
     top = 21.4 / LOG_10 * tf.math.log(1 + 0.00437 * hz)[:, 0]
     below = [tf.reduce_sum(share * tf.sigmoid(2 * (edge - at.erb)), 1) for edge in EDGES]
@@ -174,19 +182,19 @@ def heard(partials: tf.Tensor, at: Spectra) -> tf.Tensor:
 
 
 def wandering(path: list[tf.Tensor], at: Spectra) -> tf.Tensor:
-    """Which share of the way of what a listener hears is detour, from the first to the last of `path`: 0 is straight.
+    """The share of the descriptors' movement along `path` that is detour: 0 is straight.
 
-    As `metrics.monotony` says it, which leaves out what hardly changes.
+    As `metrics.monotony`, it leaves out descriptors that hardly change.
     """
-    stations = [heard(partials, at) for partials in path]
+    stations = [descriptors(partials, at) for partials in path]
     length = tf.add_n([tf.abs(after - before) for before, after in pairwise(stations)])
     net = tf.abs(stations[-1] - stations[0])
-    counted = tf.constant(HEARD) * net**2 / (net**2 + HARDLY**2)
+    counted = tf.constant(DESCRIPTOR_WEIGHTS) * net**2 / (net**2 + HARDLY**2)
     detour = (length - net) / (length + HARDLY / 3)
     return tf.reduce_sum(counted * detour) / tf.reduce_sum(counted)
 
 
-def losses(graphs: Graphs, known: Asked, strangers: Asked) -> dict[str, tf.Tensor]:
+def losses(graphs: Graphs, known: PairBatch, strangers: PairBatch) -> dict[str, tf.Tensor]:
     """The parts of the loss and their weighted sum "total"."""
     at, beside = Spectra(known.f0), Spectra(strangers.f0)
     (middle,), size = blends(graphs, at, known)
@@ -207,9 +215,11 @@ def train(
     steps: int,
     report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, figures: None,
 ) -> tuple[Graphs, dict[str, float]]:
-    """Fit the graphs on `pairs` → (graphs with averaged weights, last figures).
+    """Fit the networks on `pairs`. Returns them with averaged weights, and the figures of the last step.
 
-    Adam, a warm-up and a cosine. `seed` decides everything that is random.
+    held_out: pairs that are only measured, for the figure "validation" in dB
+    seed: decides everything that is random
+    report: called every 100 steps with the step, the number of steps and the figures
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
@@ -218,7 +228,7 @@ def train(
     descent = Descent(variables, steps, RATES, WARM_UP)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
-    def step(known: Asked, strangers: Asked, number: tf.Tensor) -> dict[str, tf.Tensor]:
+    def step(known: PairBatch, strangers: PairBatch, number: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             parts = losses(graphs, known, strangers)
         descent.step(tape, parts["total"], number)
@@ -240,21 +250,21 @@ def train(
     descent.assign(descent.average())
     rng, errors = np.random.default_rng(seed), []
     for chosen in np.array_split(np.arange(len(held_out.f0)), max(1, len(held_out.f0) // BATCH)):
-        asked = _known(held_out, chosen, rng)
-        at = Spectra(asked.f0)
-        (middle,), _ = blends(graphs, at, asked)
-        errors.append(float(tf.reduce_mean(distance(asked.middle, middle, at))))
+        batch = _known(held_out, chosen, rng)
+        at = Spectra(batch.f0)
+        (middle,), _ = blends(graphs, at, batch)
+        errors.append(float(tf.reduce_mean(distance(batch.middle, middle, at))))
     return graphs, figures | {"validation": float(np.mean(errors))}
 
 
-def _asked(f0: Floats, inputs: Reals, ends: Reals, mix: Floats, middle: Reals) -> Asked:
+def _pair_batch(f0: Floats, inputs: Reals, ends: Reals, mix: Floats, middle: Reals) -> PairBatch:
     far = apart(inputs[:, 0].astype(np.float32), inputs[:, 1].astype(np.float32))
-    return Asked(*(x.astype(np.float32) for x in (f0, inputs, far, ends, mix, middle)))
+    return PairBatch(*(x.astype(np.float32) for x in (f0, inputs, far, ends, mix, middle)))
 
 
-def _known(pairs: Pairs, chosen: Indices, rng: np.random.Generator) -> Asked:
+def _known(pairs: Pairs, chosen: Indices, rng: np.random.Generator) -> PairBatch:
     which = rng.integers(MIDDLES, size=len(chosen))
-    return _asked(
+    return _pair_batch(
         pairs.f0[chosen],
         pairs.inputs[chosen],
         pairs.spectra[chosen][:, [0, -1]],
@@ -263,14 +273,14 @@ def _known(pairs: Pairs, chosen: Indices, rng: np.random.Generator) -> Asked:
     )
 
 
-def _strangers(pairs: Pairs, single: Indices, rng: np.random.Generator) -> Asked:
-    """Two of the `single` spectra, which lie in the order of their pitches, taken for sounds of one pitch, that of the
-    first, at STATIONS between them."""
+def _strangers(pairs: Pairs, single: Indices, rng: np.random.Generator) -> PairBatch:
+    """Unrelated pairs of the `single` spectra, which are in the order of their pitches. Both are taken to have the
+    pitch of the first. They are blended at STATIONS mixes."""
     place = rng.integers(len(single), size=STRANGERS)
     beside = np.clip(place + rng.integers(-NEAR, NEAR + 1, STRANGERS), 0, len(single) - 1)
     first, second = single[place], single[beside]
     mix = (np.arange(STATIONS) + rng.random((STRANGERS, STATIONS))) / STATIONS
-    return _asked(
+    return _pair_batch(
         pairs.f0[first],
         np.stack([pairs.inputs[first, 0], pairs.inputs[second, 0]], axis=1),
         np.stack([pairs.spectra[first, 0], pairs.spectra[second, 0]], axis=1),

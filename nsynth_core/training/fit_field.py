@@ -1,8 +1,8 @@
-"""Fits the harmonic field to a corpus.
+"""Fits the harmonic field (encoder, branch and trunk) to a corpus.
 
-The loss is what the report measures: the log-spectral distance over the partials within RANGE_DB of a frame's
-strongest. A quarter of every batch decodes a *different* note of the same source from the code of one note, so that the
-code holds the timbre and the branch learns what a change of register does to it.
+The loss is what the report measures: the log-spectral distance over the partials within RANGE_DB of the strongest one
+of a frame. A quarter of each batch decodes a *different* note of the same source than the one that was coded. So the
+code holds the timbre, and the branch learns how the register changes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOISE_WEIGHT, STEREO_WEIGHT, SIZE_WEIGHT = 0.35, 0.1, 0.1
 CODE_NOISE = 0.03
 RATES, WARM_UP = (1.5e-3, 2e-5), 500
 CHECKPOINT_STEPS = 1000
-TOLD = "field.json"  # beside the weights of a field that is fitted
+RECORD = "field.json"  # beside the weights of a field that is fitted
 
 
 @dataclass(frozen=True)
@@ -67,24 +67,24 @@ def build(dims: int = network.DIMS) -> Model:
     return Model(network.encoder(dims), network.branch(dims), network.trunk())
 
 
-def keep(folder: Path, told: Mapping[str, object]) -> None:
-    """Say of the field in `folder` that it is fitted, and what is `told` of it."""
-    with atomic(folder / TOLD, force=True) as temporary:
-        temporary.write_text(json.dumps(told, indent=1) + "\n")
+def write_record(folder: Path, record: Mapping[str, object]) -> None:
+    """Record in `folder` that its field is fitted, and facts about the fit."""
+    with atomic(folder / RECORD, force=True) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def kept(folder: Path) -> dict[str, Any]:
-    """What was told of the fitted field in `folder`, empty where there is none."""
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `write_record` recorded of the field in `folder`; empty where no field is fitted."""
     try:
-        told: dict[str, Any] = json.loads((folder / TOLD).read_text())
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
         return {}
-    return told
+    return record
 
 
-def decode(model: Model, z: tf.Tensor, given: tf.Tensor, basis: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def decode(model: Model, z: tf.Tensor, conditions: tf.Tensor, basis: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Partials (N, F, P) in dB under the level, noise, balance (dB), correlation (N, F, B); `basis` (N, P, RANK)."""
-    out = model.branch(tf.concat([z, given], 1))
+    out = model.branch(tf.concat([z, conditions], 1))
     out = tf.reshape(out, (basis.shape[0], -1, network.BRANCH_OUTPUTS))
     partials = tf.einsum("nfr,npr->nfp", out[..., :RANK], basis) + out[..., RANK : RANK + 1]
     noise, balance, correlation = tf.split(out[..., RANK + 1 :], 3, axis=2)
@@ -92,7 +92,8 @@ def decode(model: Model, z: tf.Tensor, given: tf.Tensor, basis: tf.Tensor) -> tu
 
 
 def distance(target: tf.Tensor, partials: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """The mean log-spectral distance, dB. Below RANGE_DB under the frame's strongest only being too loud is wrong."""
+    """The mean log-spectral distance in dB. A partial that is RANGE_DB or more under the strongest of its frame counts
+    only where it is decoded too loud."""
     floor = tf.reduce_max(target - 200 * (1 - mask), axis=2, keepdims=True) - RANGE_DB
     error = tf.where(target > floor, partials - target, tf.nn.relu(partials - floor))
     inside = mask * tf.cast((target > floor) | (partials > floor), tf.float32)
@@ -102,7 +103,7 @@ def distance(target: tf.Tensor, partials: tf.Tensor, mask: tf.Tensor) -> tf.Tens
 
 
 def losses(batch: Batch, model: Model, code_noise: float) -> dict[str, tf.Tensor]:
-    """The parts of the loss and their weighted sum "total"."""
+    """The parts of the loss, and their weighted sum "total"."""
     z = model.encoder(batch.inputs)
     used = z + code_noise * tf.random.normal(z.shape)
     basis = tf.reshape(model.trunk(batch.points), (batch.target.shape[0], -1, RANK))
@@ -113,7 +114,7 @@ def losses(batch: Batch, model: Model, code_noise: float) -> dict[str, tf.Tensor
         "distance": distance(batch.target, partials, batch.mask),
         "noise": tf.reduce_mean(noise_error * loud),
         "stereo": tf.reduce_mean(tf.abs(balance - batch.balance) + 10 * tf.abs(correlation - batch.correlation)),
-        # codes near the unit sphere: the mean of an instrument's two keys stays where the decoder has been
+        # codes stay near the unit sphere, so that the mean of two codes is one that the decoder has seen
         "size": tf.reduce_mean(tf.nn.relu(tf.reduce_mean(z**2, 1) - 1.0)),
     }
     weights = {"noise": NOISE_WEIGHT, "stereo": STEREO_WEIGHT, "size": SIZE_WEIGHT}
@@ -130,9 +131,13 @@ def train(
     dims: int = network.DIMS,
     report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, figures: None,
 ) -> tuple[Model, dict[str, float]]:
-    """Fit a field on `corpus` → (model with averaged weights, last figures); checkpoints go to `folder`.
+    """Fit a field on `corpus`. Returns it with averaged weights, and the figures of the last step.
 
-    Adam, a warm-up and a cosine, exponential moving average of the weights. `seed` decides everything that is random.
+    validation: notes that are only measured, for the figure "validation" in dB
+    folder: the weights are written here every 1000 steps
+    seed: decides everything that is random
+    dims: numbers in the code of a frame
+    report: called every 100 steps with the step, the number of steps and the figures
     """
     keras.utils.set_random_seed(seed)
     model = build(dims)
@@ -155,8 +160,8 @@ def train(
         output_signature=tuple(tf.TensorSpec(x.shape, tf.float32) for x in batches()),
     ).prefetch(4)
     figures: dict[str, float] = {}
-    for i, given in enumerate(source.take(steps), 1):
-        parts = step(Batch(*given), tf.constant(i, tf.float32))
+    for i, arrays in enumerate(source.take(steps), 1):
+        parts = step(Batch(*arrays), tf.constant(i, tf.float32))
         if i % 100 == 0 or i == steps:
             figures |= {name: float(value) for name, value in parts.items()}
             report(i, steps, figures)
@@ -164,8 +169,8 @@ def train(
             current = [v.numpy() for v in model.variables]
             descent.assign(descent.average())
             model.save(folder)
-            found = [float(losses(Batch(*map(tf.constant, b)), model, 0.0)["distance"]) for b in held_out]
-            figures["validation"] = float(np.mean(found))
+            errors = [float(losses(Batch(*map(tf.constant, b)), model, 0.0)["distance"]) for b in held_out]
+            figures["validation"] = float(np.mean(errors))
             figures["minutes"] = (time.monotonic() - started) / 60
             report(i, steps, figures)
             if i < steps:
@@ -174,9 +179,10 @@ def train(
 
 
 def linear_code(corpus: Corpus, dims: int, seed: int) -> tuple[Floats, Floats]:
-    """PCA of what the encoder sees of the spectrum: mean (V,) and axes (dims, V). The baseline of the report.
+    """The baseline of the report: a PCA of the encoder's inputs without the stereo image.
 
-    Fitted on the corpus's frames within QUIET_DB of their note's loudest, eight a note.
+    It is fitted on eight frames of each note, within QUIET_DB of the note's loudest.
+    Returns float32 mean (V,) and axes (dims, V).
     """
     rng = np.random.default_rng(seed)
     arrays = corpus.arrays

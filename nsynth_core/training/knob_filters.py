@@ -109,8 +109,8 @@ def lobes(rng: Rng, source: Oscillator) -> Partials:
 
 def tilt(rng: Rng, source: Oscillator) -> Partials:
     """Steeper or flatter, by 6 dB an octave; often with the even partials going up or down."""
-    slope = turning(*(float(each) for each in rng.uniform(-0.6, 1.5, 2)))
-    even = turning(*(float(each) for each in rng.uniform(-40, 0, 2))) if rng.random() < 0.4 else waves.still(0.0)
+    slope = turning(*(float(end) for end in rng.uniform(-0.6, 1.5, 2)))
+    even = turning(*(float(end) for end in rng.uniform(-40, 0, 2))) if rng.random() < 0.4 else waves.still(0.0)
 
     def colour(note: NoteRequest) -> Complexes:
         steep = note.k ** -slope(note.t)

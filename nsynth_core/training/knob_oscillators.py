@@ -80,7 +80,7 @@ def sync(rng: Rng, _: Oscillator) -> Partials:
 
 def point(rng: Rng, _: Oscillator) -> Partials:
     """A string plucked here or there."""
-    point, tone = turning(*(float(each) for each in rng.uniform(0.05, 0.5, 2))), float(rng.uniform(0.5, 2.0))
+    point, tone = turning(*(float(end) for end in rng.uniform(0.05, 0.5, 2))), float(rng.uniform(0.5, 2.0))
     return lambda note: np.asarray(np.sin(np.pi * note.k * point(note.t)) * note.k**-tone + 0j)
 
 

@@ -1,8 +1,7 @@
-"""Pairs of spectra whose every middle is known: a patch with its knob at two settings, and between them.
+"""Pairs of spectra whose middles are known: a patch with its knob at two positions, and at some between them.
 
-Half the filters are put behind the corpus's own spectra, so that what is learnt holds for instruments, too. Single
-spectra of the corpus come beside them: of two that have nothing to do with each other no middle is known, but the way
-from the one to the other should be direct (see `fit_between`).
+Half of the filters work on spectra of the corpus, so that the networks learn from instruments too. Single spectra of
+the corpus come with them: `fit_between` pairs unrelated ones, whose blends should change steadily.
 """
 
 from __future__ import annotations
@@ -24,21 +23,26 @@ from nsynth_core.training import knob_motion, knob_patches
 from nsynth_core.training.corpus import Corpus
 from nsynth_core.training.patches import Complexes, NoteRequest, Partials, Reals
 
-PARTIALS = 256  # of those that the loss looks at; the inputs have all
+PARTIALS = 256  # that the loss compares; the inputs are made of all
 MIDDLES = 3
 LOWEST, HIGHEST = 26.0, 88.0  # MIDI
 RECORDED_SHARE = 0.5
 LOUD_DB = 30.0
-OSCILLATORS = 2000  # spectra of the corpus that knobs are turned on
+OSCILLATORS = 2000  # spectra of the corpus that filters work on
 CHUNK = 500
 
 Rng = np.random.Generator
 
 
 class Pairs(NamedTuple):
-    """N pairs: `f0` (N,) Hz, `mix` (N, MIDDLES) 0..1 ascending, `spectra` (N, 2 + MIDDLES, PARTIALS) float16, dB under
-    the tone's level: first, middles, second; `inputs` (N, 2, ENVELOPE_POINTS + FIRST_PARTIALS) float16 of first and
-    second. The partials that are none, above TOP_HZ, have SILENT_DB."""
+    """N pairs.
+
+    f0       (N,) Hz
+    mix      (N, MIDDLES) 0..1, ascending
+    spectra  (N, 2 + MIDDLES, PARTIALS) float16: the first, the middles and the second, in dB under the level of the
+             tone. Partials above TOP_HZ have SILENT_DB.
+    inputs   (N, 2, ENVELOPE_POINTS + FIRST_PARTIALS) float16 of the first and the second
+    """
 
     f0: Floats
     mix: Floats
@@ -47,7 +51,11 @@ class Pairs(NamedTuple):
 
 
 def make(corpus: Corpus, count: int, seed: int, progress: Callable[[int, int, str], None]) -> Pairs:
-    """`count` pairs, and a quarter as many single spectra, whose middles are themselves."""
+    """Make `count` pairs from `corpus`, and a quarter as many single spectra, whose ends and middles are all the same.
+
+    seed: decides everything that is random
+    progress: called with the chunks done, the chunks in all and a note
+    """
     recorded = stills(corpus, -(-count // 4), np.random.default_rng(seed))
     chunks = [(start, min(CHUNK, count - start)) for start in range(0, count, CHUNK)]
     parts = [_single(recorded)]
@@ -60,8 +68,10 @@ def make(corpus: Corpus, count: int, seed: int, progress: Callable[[int, int, st
 
 
 def stills(corpus: Corpus, count: int, rng: Rng) -> tuple[Floats, Floats]:
-    """f0 (count,) and partials (count, PARTIALS) of frames of the corpus, LOUD_DB under their note's loudest at most;
-    every source has its share."""
+    """f0 (count,) in Hz and partials (count, PARTIALS) in dB of random frames of the corpus.
+
+    Each is within LOUD_DB of the loudest frame of its note. All sources are equally likely.
+    """
     arrays: dict[str, NDArray[Any]] = corpus.arrays
     first = np.searchsorted(corpus.source, np.arange(len(corpus.names) + 1))
     f0, partials = np.empty(count, np.float32), np.full((count, PARTIALS), SILENT_DB, np.float32)
@@ -106,14 +116,14 @@ def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16]
     while True:
         patch = kinds[int(rng.choice(len(kinds), p=share / share.sum()))][2](rng, oscillator)
         f0 = midi_to_hz(float(rng.uniform(LOWEST, HIGHEST)))
-        way = np.sort(rng.random(2)) if rng.random() < 0.35 else np.asarray([0.0, 1.0])
-        way = way if rng.random() < 0.5 else way[::-1]
+        ends = np.sort(rng.random(2)) if rng.random() < 0.35 else np.asarray([0.0, 1.0])
+        ends = ends if rng.random() < 0.5 else ends[::-1]
         mix = np.clip((np.arange(MIDDLES) + rng.random(MIDDLES)) / MIDDLES, 0.02, 0.98)
-        place = way[0] + (way[1] - way[0]) * np.concatenate([[0.0], mix, [1.0]])
+        place = ends[0] + (ends[1] - ends[0]) * np.concatenate([[0.0], mix, [1.0]])
         note = NoteRequest(f0, 1.0, knob_motion.seconds(place[:, None]), np.arange(1.0, int(TOP_HZ / f0) + 1)[None])
         amplitude = np.abs(patch(note)) * _colour(rng, note)
         power = (amplitude**2).sum(1, keepdims=True)
-        if np.isfinite(power).all() and (power > 0).all() and abs(way[1] - way[0]) > 0.1:
+        if np.isfinite(power).all() and (power > 0).all() and abs(ends[1] - ends[0]) > 0.1:
             break
     db = np.maximum(20 * np.log10(amplitude / np.sqrt(power) + _floor(rng, amplitude.shape)), SILENT_DB)
     spectra = np.full((2 + MIDDLES, PARTIALS), SILENT_DB, dtype=np.float16)
@@ -123,7 +133,7 @@ def _pair(rng: Rng, recorded: Floats) -> tuple[float, Reals, NDArray[np.float16]
 
 
 def _measured(partials: Floats) -> Partials:
-    """A spectrum of the corpus as an oscillator; it goes on beyond its last partial as it fell before."""
+    """A spectrum of the corpus as an oscillator. Beyond its last partial it has -90 dB."""
 
     def play(note: NoteRequest) -> Complexes:
         level = np.interp(note.k[0], np.arange(1, len(partials) + 1), np.maximum(partials, -90.0), right=-90.0)
@@ -133,7 +143,7 @@ def _measured(partials: Floats) -> Partials:
 
 
 def _colour(rng: Rng, note: NoteRequest) -> Reals:
-    """What two settings of a knob share: a room, a microphone."""
+    """A random filter that both positions of a knob share, as a room or a microphone."""
     if rng.random() < 0.6:
         return np.ones((1, 1))
     curve = np.cumsum(rng.normal(0, 3, 14))
@@ -142,7 +152,7 @@ def _colour(rng: Rng, note: NoteRequest) -> Reals:
 
 
 def _floor(rng: Rng, shape: tuple[int, ...]) -> Reals:
-    """Amplitudes of the noise that an analysis finds where there is no partial."""
+    """Amplitudes of the noise that analysis finds where there is no partial."""
     if rng.random() < 0.5:
         return np.full(shape, 1e-6)
     return np.asarray(10 ** (rng.uniform(-110, -65) / 20) * np.sqrt(rng.exponential(1, shape)))

@@ -94,7 +94,7 @@ def _field(
     from nsynth_core.training import fit_field
 
     run = {"seed": seed, "steps": steps, "corpus": _digest(learn)}
-    record = fit_field.kept(checkpoint) if resume else {}
+    record = fit_field.read_record(checkpoint) if resume else {}
     if record.get("run") == run:
         model = fit_field.build()
         model.restore(checkpoint)
@@ -102,7 +102,7 @@ def _field(
     with watch("train", "") as update:
         model, figures = fit_field.train(learn, held_out, checkpoint, seed, steps, report=_figured(update))
     commit = _commit()
-    fit_field.keep(checkpoint, {"run": run, "figures": figures, "commit": commit})
+    fit_field.write_record(checkpoint, {"run": run, "figures": figures, "commit": commit})
     return model, figures, commit
 
 

@@ -99,13 +99,13 @@ def _silence(synth: Any) -> None:
 def preset_names(path: Path) -> dict[tuple[int, int], str]:
     """{(bank, program): name} of every preset of the soundfont at `path`."""
     synth, number = _loaded(path, 48_000)
-    found = {}
+    names = {}
     for bank in range(129):
         for program in range(128):
             name = synth.sfpreset_name(number, bank, program)
             if name:
-                found[bank, program] = str(name)
-    return found
+                names[bank, program] = str(name)
+    return names
 
 
 @dataclass(frozen=True)

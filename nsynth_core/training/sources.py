@@ -113,8 +113,8 @@ def _synthetic(seed: int) -> Iterator[tuple[str, Source]]:
     for name, family in synthetic_instruments.names().items():
         yield name, Source(name, family, "train", "Apache-2.0", SyntheticInstrument(name, seed))
     espeak.check_installed()
-    for family, said in (("voice", espeak.SPOKEN), (espeak.FAMILY, espeak.speech())):
-        for name, (voice, phoneme) in said.items():
+    for family, spoken in (("voice", espeak.SPOKEN), (espeak.FAMILY, espeak.speech())):
+        for name, (voice, phoneme) in spoken.items():
             play = espeak.SpokenVowel(voice, phoneme)
             yield name, Source(name, family, "train", NOT_SHIPPED, play, *espeak.keys(voice))
 

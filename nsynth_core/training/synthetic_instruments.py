@@ -108,11 +108,11 @@ def _spectrum(rng: Rng) -> Callable[[NoteRequest], Reals]:
 
 def _additive(rng: Rng) -> Patch:
     """From one random spectrum to another."""
-    first, second, way = _spectrum(rng), _spectrum(rng), _path(rng, 0.0, 1.0)
+    first, second, path = _spectrum(rng), _spectrum(rng), _path(rng, 0.0, 1.0)
     phases = rng.uniform(0, 2 * np.pi, 1024)
 
     def partials(note: NoteRequest) -> Complexes:
-        mix = way(note.t)
+        mix = path(note.t)
         db = first(note) * (1 - mix) + second(note) * mix
         return np.asarray(10 ** (db / 20) * np.exp(1j * phases[note.k.astype(int) % 1024]))
 
@@ -192,11 +192,11 @@ SUNG = {"a": 7, "e": 6, "i": 6, "o": 6, "u": 6, "ae": 3, "er": 3, "a-i": 2, "o-a
 
 def names() -> dict[str, str]:
     """{name: family} of every closed-form source: the random kinds, the vowels, the designs and the turns."""
-    found = {f"{kind}/{n:03d}": family for kind, (family, count, _) in KINDS.items() for n in range(count)}
-    found.update({f"vowel/{vowel}-{n:02d}": "voice" for vowel, count in SUNG.items() for n in range(count)})
-    found.update({f"design/{name}": family for name, (family, _) in DESIGNS.items()})
-    found.update(dict.fromkeys(knob_patches.names(), knob_patches.FAMILY))
-    return found
+    families = {f"{kind}/{n:03d}": family for kind, (family, count, _) in KINDS.items() for n in range(count)}
+    families.update({f"vowel/{vowel}-{n:02d}": "voice" for vowel, count in SUNG.items() for n in range(count)})
+    families.update({f"design/{name}": family for name, (family, _) in DESIGNS.items()})
+    families.update(dict.fromkeys(knob_patches.names(), knob_patches.FAMILY))
+    return families
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,9 @@ class NoteDecoder:
                 done = before + samples
                 progress(done, total, note)
 
-            heard = self._decoded(batch, wide, update)
+            audio_of = self._decoded(batch, wide, update)
             for note in batch:
-                pair = np.stack([heard[self.stream_name(codes, note.samples, wide)] for codes in note.codes], axis=1)
+                pair = np.stack([audio_of[self.stream_name(codes, note.samples, wide)] for codes in note.codes], axis=1)
                 sound = Sound(pair, RATE)
                 yield enhanced(sound, note.full(rate)) if self.enhance else resample(sound, rate)
 
@@ -78,9 +78,9 @@ class NoteDecoder:
     def needs(self, notes: Sequence[EncodedNote]) -> str:
         """The same in words, for the message before the work."""
         streams, once, size = self.memory_needed(notes)
-        each = f"{len(notes)} note{'s' * (len(notes) != 1)} of {notes[0].samples / RATE:.3g} s"
-        many = f"{streams} stream{'s' * (streams != 1)}, {once} at once"
-        return f"nsynth {self.weights.digest[:12]}: {each}, {many}; {size / 1e9:.1f} GB more memory"
+        lengths = f"{len(notes)} note{'s' * (len(notes) != 1)} of {notes[0].samples / RATE:.3g} s"
+        streams_ = f"{streams} stream{'s' * (streams != 1)}, {once} at once"
+        return f"nsynth {self.weights.digest[:12]}: {lengths}, {streams_}; {size / 1e9:.1f} GB more memory"
 
     def _wide(self, notes: Sequence[EncodedNote]) -> bool:
         """How all of `notes` are computed. Cached notes count too, so that a command always makes the same samples."""
@@ -109,7 +109,7 @@ class NoteDecoder:
         missing = [name for name in codes if known[name] is None]
         if missing:
             place = cache.place(cache.digest("nsynth unfinished", *missing))
-            made = generator.generate(
+            decoded = generator.generate(
                 self.weights,
                 np.stack([codes[name] for name in missing]),
                 seed=self.seed,
@@ -120,15 +120,15 @@ class NoteDecoder:
                 unfinished=place if _is_writable(place.parent) else None,
                 progress=progress,
             )
-            for name, audio in zip(missing, made, strict=True):
+            for name, audio in zip(missing, decoded, strict=True):
                 cache.keep(name, audio, save_array)
                 known[name] = audio
         return {name: audio for name, audio in known.items() if audio is not None}
 
     def stream_name(self, codes: Floats, samples: int, wide: bool) -> str:
         """The name in the cache of the sound of one channel's `codes`."""
-        made = (self.weights.digest, self.precision, self.seed, wide)
-        return cache.digest("nsynth sound", *made, samples, hash_of(codes))
+        decides = (self.weights.digest, self.precision, self.seed, wide)
+        return cache.digest("nsynth sound", *decides, samples, hash_of(codes))
 
 
 def hash_of(array: Floats) -> str:

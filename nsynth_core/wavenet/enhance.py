@@ -24,9 +24,9 @@ def enhanced(note: Sound, full: Sound) -> Sound:
     samples[: len(full.samples)] = full.samples[: len(samples)]
     low = resample(Sound(samples, full.rate), RATE)
     above = samples - _fit(resample(low, full.rate).samples, len(samples))
-    heard, known = _fit(low.samples, len(note.samples)), note.samples
-    whole = _ratio(known, heard)
-    top = _ratio(_top_octave(known), _top_octave(heard))
+    low_samples, note_samples = _fit(low.samples, len(note.samples)), note.samples
+    whole = _ratio(note_samples, low_samples)
+    top = _ratio(_top_octave(note_samples), _top_octave(low_samples))
     gain = np.minimum(whole, top)
     place = np.arange(len(samples)) * (RATE / full.rate)
     curve = np.interp(place, np.arange(len(gain)), gain)[:, None]

@@ -69,8 +69,8 @@ class Streams:
             return np.pad(array * halved, [(0, 0)] * (array.ndim - 1) + [(0, idle)])
 
         def filter_(scope: str) -> Floats:
-            found: Floats = arrays[f"{scope}/W"][0, 0]
-            return found
+            array: Floats = arrays[f"{scope}/W"][0, 0]
+            return array
 
         def bias(scope: str) -> Floats:
             return arrays[f"{scope}/biases"]
@@ -108,9 +108,9 @@ class Streams:
 
     def follow(self, conditioning: tf.Tensor, classes: NDArray[np.int32]) -> Floats:
         """Take `classes` (k * BLOCK, count) as the samples; the probabilities (k * BLOCK, count, 256) of each."""
-        given = tf.constant(classes.reshape(-1, BLOCK, self.count))
-        found: Floats = self._follow(conditioning, given).numpy()
-        return found.reshape(-1, self.count, CLASSES)
+        blocks_ = tf.constant(classes.reshape(-1, BLOCK, self.count))
+        probabilities: Floats = self._follow(conditioning, blocks_).numpy()
+        return probabilities.reshape(-1, self.count, CLASSES)
 
     def classes(self) -> NDArray[np.uint8]:
         """What was drawn so far, (done, count)."""
@@ -148,18 +148,19 @@ class Streams:
 
         self._loop(conditioning, tf.shape(uniforms)[0], choose, [])
 
-    def _run_following(self, conditioning: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
-        blocks = tf.shape(given)[0]
-        found = tf.TensorArray(tf.float32, blocks, element_shape=(BLOCK, self.count, CLASSES))
-        return self._loop(conditioning, blocks, lambda block, _, j: given[block, j], [found])[0].stack()
+    def _run_following(self, conditioning: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        blocks = tf.shape(classes)[0]
+        array = tf.TensorArray(tf.float32, blocks, element_shape=(BLOCK, self.count, CLASSES))
+        return self._loop(conditioning, blocks, lambda block, _, j: classes[block, j], [array])[0].stack()
 
     def _loop(
-        self, conditioning: tf.Tensor, blocks: tf.Tensor, choose: Choose, found: list[tf.TensorArray]
+        self, conditioning: tf.Tensor, blocks: tf.Tensor, choose: Choose, chosen_from: list[tf.TensorArray]
     ) -> list[tf.TensorArray]:
-        """The compiled loop. `choose` gives the classes (count,) of a sample; `found` collects what it chose from."""
+        """The compiled loop. `choose` gives the classes (count,) of a sample. `chosen_from` collects their
+        probabilities."""
         *conditions, out_condition = tf.split(conditioning, [self._outputs] * LAYERS + [self.skip], 1)
 
-        def turn(k: tf.Tensor, block: tf.Tensor, x: tf.Tensor, *found: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+        def turn(k: tf.Tensor, block: tf.Tensor, x: tf.Tensor, *chosen_from: tf.TensorArray) -> tuple[tf.Tensor, ...]:
             convolving = self._convolution.turn(block, conditions)
             known = next(convolving)
             classes, probabilities = [], []
@@ -171,9 +172,9 @@ class Streams:
                 classes.append(tf.cast(tf.minimum(c, CLASSES - 1), tf.uint8))
                 probabilities.append(p)
             self._drawn.scatter_update(tf.IndexedSlices(tf.stack(classes)[None], block[None]))
-            return (k + 1, block + 1, x, *(array.write(k, tf.stack(probabilities)) for array in found))
+            return (k + 1, block + 1, x, *(array.write(k, tf.stack(probabilities)) for array in chosen_from))
 
-        start = (0, self._block.read_value(), self._input.read_value(), *found)
+        start = (0, self._block.read_value(), self._input.read_value(), *chosen_from)
         _, block, x, *collected = tf.while_loop(lambda k, *_: k < blocks, turn, start, parallel_iterations=1)
         self._block.assign(block)
         self._input.assign(x)

@@ -201,8 +201,8 @@ def test_the_network_is_trained_on_what_is_played():
     )
     for mix in np.float32([[[0.25]], [[0.6]]]):
         far = between.apart(inputs[:1], inputs[1:])
-        asked = fit_between.Asked(np.float32([f0]), inputs[None], far, padded, mix, padded[:, 0])
-        (trained,), _ = fit_between.blends(graphs, where, fit_between.Asked(*map(tf.constant, asked)))
+        asked = fit_between.PairBatch(np.float32([f0]), inputs[None], far, padded, mix, padded[:, 0])
+        (trained,), _ = fit_between.blends(graphs, where, fit_between.PairBatch(*map(tf.constant, asked)))
         trained = fit_between.levelled(trained, where).numpy()[0, : ends.shape[1]]
         played = blend(loud, ends[:, None], line(float(mix[0, 0]), 1), at(f0, 1))[0]
         heard = played > played.max() - 60
@@ -226,7 +226,7 @@ def test_the_network_hears_what_blends_are_judged_by():
     padded = np.full((frames, PARTIALS), -100, dtype=np.float32)
     padded[:, :count] = path
     where = fit_between.Spectra(tf.constant([f0]))
-    stations = [fit_between.heard(tf.constant(row[None]), where).numpy()[0] for row in padded]
+    stations = [fit_between.descriptors(tf.constant(row[None]), where).numpy()[0] for row in padded]
     np.testing.assert_allclose(np.stack(stations)[:, :5], judged, atol=0.01)
     detour = float(fit_between.wandering([tf.constant(row[None]) for row in padded], where))
     assert detour == pytest.approx(1 - monotony(judged), abs=0.05)

@@ -116,7 +116,7 @@ def _held(sound: Sound, midi: float) -> Features:
 
 
 def _between(patches: Iterator[Turns]) -> dict[str, Any]:
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in COMPARED}
+    errors: dict[str, dict[str, list[float]]] = {name: {} for name in COMPARED}
     for knob, f0, turns in patches:
         middle = np.asarray([turns[0].frames / 2])
         halfway = [below_level(turn)[turn.frames // 2] for turn in turns[1:-1]]
@@ -126,9 +126,9 @@ def _between(patches: Iterator[Turns]) -> dict[str, Any]:
             blended = below_level(path_features(engine, moments, line_weights(SWEEP_MIXES), f0))
             count = min(blended.shape[1], *map(len, halfway))
             error = spectral_distance(np.stack([true[:count] for true in halfway]), blended[:, :count])
-            found[name].setdefault(knob, []).append(float(error.mean()))
-    knobs = {name: {knob: float(np.mean(x)) for knob, x in each.items()} for name, each in found.items()}
-    means = {name: float(np.mean(list(each.values()))) for name, each in knobs.items()}
+            errors[name].setdefault(knob, []).append(float(error.mean()))
+    knobs = {name: {knob: float(np.mean(x)) for knob, x in values.items()} for name, values in errors.items()}
+    means = {name: float(np.mean(list(values.values()))) for name, values in knobs.items()}
     better = {knob: min(knobs["crossfade"][knob], knobs["envelope"][knob]) for knob in knobs["crossfade"]}
     ratio = means["harmonic"] / float(np.mean(list(better.values())))
     return means | {"ratio": ratio, "knobs": knobs}

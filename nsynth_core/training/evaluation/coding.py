@@ -111,7 +111,7 @@ def out_of_domain(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[str
 
 def other_octaves(notes: list[HeldOutNote], engine: Coder) -> dict[str, Any]:
     """The same note predicted 12 or 24 semitones away, against keeping partials by number, in Hz, or their mean."""
-    found: dict[str, list[Floats]] = {"network": [], "network_bare": [], "number": [], "hertz": [], "mean": []}
+    errors: dict[str, list[Floats]] = {"network": [], "network_bare": [], "number": [], "hertz": [], "mean": []}
     by_key = {(note.source.name, note.midi): note for note in notes}
     for low, high in OCTAVES:
         for (name, midi), note in by_key.items():
@@ -131,8 +131,8 @@ def other_octaves(notes: list[HeldOutNote], engine: Coder) -> dict[str, Any]:
             }
             for kind, guess in guesses.items():
                 guess = np.pad(guess, ((0, 0), (0, max(0, count - guess.shape[1]))), constant_values=FLOOR)[:, :count]
-                found[kind].append(spectral_distance(reference, guess))
-    means = {kind: float(np.concatenate(values).mean()) for kind, values in found.items()}
+                errors[kind].append(spectral_distance(reference, guess))
+    means = {kind: float(np.concatenate(values).mean()) for kind, values in errors.items()}
     return means | {"ratio": means["network"] / means["mean"]}
 
 
@@ -154,19 +154,19 @@ def perceptual(
         left_out("zimtohrli: not installed (perceptual distance); pip install zimtohrli")
         return {}
     ear = Pyohrli()
-    found: dict[str, list[float]] = {"plain": [], "engine": [], "code": []}
+    distances: dict[str, list[float]] = {"plain": [], "engine": [], "code": []}
     for note in evenly(notes, LISTENED):
         features = note.features
         embedding = engine.encode(features)
         true = note.sound.mid()
         gain = LISTENING_RMS / float(np.sqrt((true.astype(np.float64) ** 2).mean()))
-        for name, given in (
+        for name, version in (
             ("plain", features),
             ("engine", engine.decode(embedding, features.f0_hz)),
             ("code", engine.decode(embedding, features.f0_hz, detail=0.0)),
         ):
-            other = synthesis.render(given, RATE).mid()
-            count = min(len(true), len(other))
-            found[name].append(ear.distance(*(np.float32(gain) * x[:count] for x in (true, other))))
-    means = {name: float(np.mean(values)) for name, values in found.items()}
+            rendered = synthesis.render(version, RATE).mid()
+            count = min(len(true), len(rendered))
+            distances[name].append(ear.distance(*(np.float32(gain) * x[:count] for x in (true, rendered))))
+    means = {name: float(np.mean(values)) for name, values in distances.items()}
     return means | {"engine_ratio": means["engine"] / means["plain"], "code_ratio": means["code"] / means["plain"]}

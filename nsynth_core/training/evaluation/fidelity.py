@@ -34,19 +34,19 @@ def ends(notes: list[HeldOutNote], engine: Coder) -> dict[str, dict[str, float]]
     """Median errors of PARTS (dB, dB, dB, 0..2): {"plain": sound → features → sound without a network, "mix0", "mix1":
     the ends of blends with another note}. Of mono sounds there is no image to lose: those parts are missing."""
     ordered = sorted(notes, key=lambda note: note.midi)  # stable: neighbours are different instruments
-    found: dict[str, list[Errors]] = {"plain": [], "mix0": [], "mix1": []}
+    copies: dict[str, list[Errors]] = {"plain": [], "mix0": [], "mix1": []}
     for note, other in evenly(list(pairwise(ordered)), ENDS):
         own = _instrument(note, engine)
         # a guest has no contour of its own: the blend follows the note's, whichever end it stands at
         guest = replace(_instrument(other, engine), moving=False)
-        found["plain"].append(errors(note, synthesis.render(note.features, RATE)))
-        found["mix0"].append(errors(note, single_note(FeatureEngine(engine), [own, guest], [1.0, 0.0])))
-        found["mix1"].append(errors(note, single_note(FeatureEngine(engine), [guest, own], [0.0, 1.0])))
+        copies["plain"].append(errors(note, synthesis.render(note.features, RATE)))
+        copies["mix0"].append(errors(note, single_note(FeatureEngine(engine), [own, guest], [1.0, 0.0])))
+        copies["mix1"].append(errors(note, single_note(FeatureEngine(engine), [guest, own], [0.0, 1.0])))
     return {name: _medians(each) for name, each in found.items()}
 
 
-def _medians(found: list[Errors]) -> dict[str, float]:
-    whole = {part: np.concatenate([one[part] for one in found]) for part in PARTS}
+def _medians(copies: list[Errors]) -> dict[str, float]:
+    whole = {part: np.concatenate([errors_[part] for errors_ in copies]) for part in PARTS}
     return {part: float(np.median(values)) for part, values in whole.items() if len(values)}
 
 

@@ -92,10 +92,10 @@ def _played(source: Source, midi: int) -> Iterator[HeldOutNote]:
     sound = source.render(midi, VELOCITY, RATE)
     if float(np.abs(sound.samples).max()) < SILENT:
         return
-    found = follow(sound, midi, cents=80)
-    if found.confidence >= MIN_CONFIDENCE:
-        features = analyse(sound, found)
-        yield HeldOutNote(source, midi, sound, features, loud_frames(features), found)
+    pitch = follow(sound, midi, cents=80)
+    if pitch.confidence >= MIN_CONFIDENCE:
+        features = analyse(sound, pitch)
+        yield HeldOutNote(source, midi, sound, features, loud_frames(features), pitch)
 
 
 def loud_frames(features: Features) -> NDArray[np.int64]:
@@ -127,8 +127,8 @@ def recorded(limit: int | None = None) -> Iterator[HeldOutNote]:
 
 def _words(limit: int | None) -> Iterator[HeldOutNote]:
     espeak.check_installed()
-    said = [(word, SPEAKERS[i % len(SPEAKERS)]) for i, word in enumerate(WORDS)]
-    for word, voice in evenly(said, limit):
+    spoken = [(word, SPEAKERS[i % len(SPEAKERS)]) for i, word in enumerate(WORDS)]
+    for word, voice in evenly(spoken, limit):
         yield from _spoken(f"{word}, {voice}", "spoken words", _said(voice, "110", word))
 
 
@@ -144,18 +144,18 @@ def _said(voice: str, speed: str, text: str) -> Sound:
 def _spoken(name: str, family: str, sound: Sound) -> Iterator[HeldOutNote]:
     """The voiced part of a recording: elsewhere partials mean nothing."""
     try:
-        found = track(sound)
+        pitch = track(sound)
     except Unpitched:
         return
-    features = analyse(sound, found)
+    features = analyse(sound, pitch)
     frames = loud_frames(features)
     source = Source(name, family, "elsewhere", NOT_SHIPPED, lambda *_: sound)
-    yield HeldOutNote(source, found.pitch, sound, features, frames[_voiced(found, frames)], found)
+    yield HeldOutNote(source, pitch.pitch, sound, features, frames[_voiced(pitch, frames)], pitch)
 
 
-def _voiced(found: PitchTrack, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
-    nearest = np.searchsorted(found.times, frames / FRAME_RATE).clip(max=len(found.voiced) - 1)
-    return np.asarray(found.voiced[nearest], dtype=np.bool_)
+def _voiced(pitch: PitchTrack, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
+    nearest = np.searchsorted(pitch.times, frames / FRAME_RATE).clip(max=len(pitch.voiced) - 1)
+    return np.asarray(pitch.voiced[nearest], dtype=np.bool_)
 
 
 def _vowels(limit: int | None) -> Iterator[HeldOutNote]:
