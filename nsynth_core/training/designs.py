@@ -1,4 +1,4 @@
-"""Closed-form instruments designed by hand, for the bank of built-in instruments: (family, patch) by name."""
+"""Instruments in closed form, designed by hand for the bank of built-in instruments: name -> (family, patch)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _singer(vowel: str, speaker: int, end: str = "", pace: float = 0.6, **option
 
 
 def _drawbars(levels: dict[int, float]) -> Partials:
-    """Organ pipes at these multiples of f0, levels in dB."""
+    """Organ pipes at these multiples of f0, with levels in dB."""
 
     def partials(note: NoteRequest) -> Complexes:
         out = np.zeros((len(note.t), note.k.shape[1]), dtype=np.complex128)
@@ -48,7 +48,7 @@ def _drawbars(levels: dict[int, float]) -> Partials:
 
 
 def _sweeping(width: float, seconds: float) -> Partials:
-    """Overtones one after the other: a narrow peak, `width` octaves, climbs the harmonic series over `seconds`."""
+    """A peak `width` octaves wide, which climbs the harmonic series in so many seconds."""
 
     def partials(note: NoteRequest) -> Complexes:
         peak = 1 + 4.0 * np.sin(np.pi / 2 * np.clip(note.t / seconds, 0, 1)) ** 2
@@ -59,7 +59,7 @@ def _sweeping(width: float, seconds: float) -> Partials:
 
 
 def _air(note: NoteRequest, hz: Reals) -> Complexes:
-    """Broad breath above the fundamental."""
+    """The spectrum of breath: broad, above the fundamental."""
     return np.asarray(np.ones((len(note.t), 1)) / (1 + (hz / (6 * note.f0 + 2000)) ** 2) + 0j)
 
 

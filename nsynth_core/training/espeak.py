@@ -1,4 +1,4 @@
-"""Held vowels and hummed sounds spoken by espeak-ng: for training only (a GPL program; its sound is not shipped)."""
+"""Held vowels and consonants spoken by espeak-ng, a GPL program. They are only trained on; none of them is shipped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
 from nsynth_core.pitch import track
 
-SETTINGS = (50, 75, 99)  # of espeak-ng's own pitch dial, between which resampling fills in
-REPEATS = 12  # a long vowel lasts 0.2 s: joined ones run on
+SETTINGS = (50, 75, 99)  # of espeak-ng's pitch; pitches between them are resampled
+REPEATS = 12  # a long vowel lasts 0.2 s; so many are joined
 FADE_SECONDS = 0.06
 
-# voices whose periods alternate in strength (f1 to f3, m1) have no one octave, and are left out
+# left out: the voices f1 to f3 and m1, whose periods alternate in strength, so that their octave is not clear
 SPOKEN = {  # source name: (voice, phoneme)
     "espeak/a-m3": ("de+m3", "a:"),
     "espeak/a-f5": ("de+f5", "a:"),
@@ -40,7 +40,7 @@ SPOKEN = {  # source name: (voice, phoneme)
     "espeak/y-m4": ("de+m4", "y:"),
 }
 
-# more voices, each with two of these sounds: what a mouth does is worth more than one mouth's every vowel
+# more voices, each with two of SOUNDS: many voices teach more than many vowels of one
 FAMILY = "speech"
 SPEAKERS = (
     "Alex", "Andrea", "Andy", "Denis", "Diogo", "Gene", "Henrique", "Hugo", "Lee", "Marco", "Mario", "Mike",
@@ -66,14 +66,14 @@ def check_installed() -> None:
 
 
 def keys(voice: str) -> tuple[int, int]:
-    """The lowest and highest MIDI key `voice` reaches with about half an octave of resampling."""
+    """The lowest and the highest MIDI key of `voice`, which half an octave of resampling reaches."""
     return (50, 70) if voice.endswith(HIGH) else (42, 64)
 
 
 @lru_cache(maxsize=64)
 def _spoken(voice: str, phoneme: str, setting: int) -> tuple[Floats, int, float]:
-    """(samples (n,), rate, f0 in Hz) of the vowel on one monotone pitch, silence cut off."""
-    # a closing tag would be read aloud
+    """(samples (n,), rate, f0 in Hz) of the sound on one steady pitch, without silence at its ends."""
+    # espeak-ng would read a closing tag aloud
     text = f'<prosody range="0">[[{phoneme * REPEATS}]]'
     command = ["espeak-ng", "--stdout", "-m", "-v", voice, "-p", str(setting), "-s", "80", text]
     try:
@@ -92,13 +92,13 @@ def _spoken(voice: str, phoneme: str, setting: int) -> tuple[Floats, int, float]
 
 @dataclass(frozen=True)
 class SpokenVowel:
-    """A vowel of one espeak-ng voice as something to play."""
+    """A sound of one espeak-ng voice that can be played as a `Source`."""
 
     voice: str
     phoneme: str
 
     def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:
-        """The vowel on the pitch `midi`, `held` seconds long or as long as the voice lasts; both channels alike."""
+        """The sound on the pitch `midi`, `held` seconds long or shorter. Both channels are alike."""
         f0 = 440.0 * 2 ** ((midi - 69) / 12)
         takes = [_spoken(self.voice, self.phoneme, setting) for setting in SETTINGS]
         samples, spoken_rate, spoken_hz = min(takes, key=lambda take: abs(np.log(take[2] / f0)))

@@ -12,7 +12,7 @@ from nsynth_core.training.waves import Colour, Path
 
 
 def _filter(kind: str, octave: Path, q: Path, dry: float = 0.0) -> Colour:
-    """waves.filtered without a key or a velocity to follow, its quality a path, too."""
+    """As `waves.filtered`, but it follows neither key nor velocity, and its quality is a path too."""
 
     def gain(note: NoteRequest) -> Complexes:
         cutoff = 2.0 ** octave(note.t)
@@ -27,6 +27,7 @@ def _filter(kind: str, octave: Path, q: Path, dry: float = 0.0) -> Colour:
 
 
 def cutoff(rng: Rng, source: Oscillator) -> Partials:
+    """A filter whose cutoff moves."""
     kind = str(rng.choice(["low", "low", "low", "low4", "band", "band", "high", "notch"]))
     span = float(rng.uniform(0.7, 4.8))
     low = float(rng.uniform(6.6, 13.6 - span))
@@ -36,6 +37,7 @@ def cutoff(rng: Rng, source: Oscillator) -> Partials:
 
 
 def resonance(rng: Rng, source: Oscillator) -> Partials:
+    """A filter whose resonance grows."""
     kind = str(rng.choice(["low", "low", "low4", "band", "high"]))
     low, high = log_uniform(rng, 0.4, 1.5), log_uniform(rng, 3, 25)
     damping = rng.random() < 0.5  # some filters turn 1 / q evenly, others octaves of q
@@ -56,6 +58,7 @@ def _formants(rng: Rng) -> tuple[float, ...]:
 
 
 def vowel(rng: Rng, source: Oscillator) -> Partials:
+    """A vocal tract, or a bank of formant filters, that goes from one vowel to another."""
     start, end = _formants(rng), _formants(rng)
     if rng.random() < 0.35:
         return behind(source(rng), _bank(rng, start, end))
@@ -67,7 +70,7 @@ def vowel(rng: Rng, source: Oscillator) -> Partials:
 
 
 def _bank(rng: Rng, start: tuple[float, ...], end: tuple[float, ...]) -> Colour:
-    """Band-passes side by side, as formant filters of synths have them; each glides in octaves, its gain in dB."""
+    """Parallel band-passes, as in the formant filters of synths. Each glides in octaves, and its gain in dB."""
     count = int(rng.integers(2, 6))
     levels = rng.uniform(-24, 0, (2, count))
     q = log_uniform(rng, 3, 20)
@@ -85,8 +88,8 @@ def _bank(rng: Rng, start: tuple[float, ...], end: tuple[float, ...]) -> Colour:
 
 
 def lobes(rng: Rng, source: Oscillator) -> Partials:
-    """Formants as speech synthesisers draw them: lobes, and next to nothing between them, over an even spectrum or
-    another sound's. They glide in octaves or, as from one vowel to the next, in Hz."""
+    """Formants as in speech synthesisers: lobes, with next to nothing between them, over a flat spectrum or over that
+    of another sound. They glide in octaves or in Hz."""
     start, end = _formants(rng), _formants(rng)
     count = int(rng.integers(1, 7))
     levels = np.cumsum(rng.uniform(-14, 2, (2, count)), axis=1)
@@ -108,7 +111,7 @@ def lobes(rng: Rng, source: Oscillator) -> Partials:
 
 
 def tilt(rng: Rng, source: Oscillator) -> Partials:
-    """Steeper or flatter, by 6 dB an octave; often with the even partials going up or down."""
+    """A spectrum that gets steeper or flatter, sometimes with weaker even partials."""
     slope = turning(*(float(end) for end in rng.uniform(-0.6, 1.5, 2)))
     even = turning(*(float(end) for end in rng.uniform(-40, 0, 2))) if rng.random() < 0.4 else waves.still(0.0)
 
@@ -120,7 +123,7 @@ def tilt(rng: Rng, source: Oscillator) -> Partials:
 
 
 def comb(rng: Rng, source: Oscillator) -> Partials:
-    """A short delay laid on the sound, or fed back: flangers, and strings plucked or picked up elsewhere."""
+    """A short delay that is added or fed back, as in flangers."""
     octave = turning(0.0, float(rng.uniform(0.5, 2.0)))
     delay = log_uniform(rng, 2e-4, 1e-3)
     depth = float(rng.uniform(0.4, 0.95) * rng.choice([-1, 1]))
@@ -134,7 +137,7 @@ def comb(rng: Rng, source: Oscillator) -> Partials:
 
 
 def peaks(rng: Rng, source: Oscillator) -> Partials:
-    """Bumps and dips of a body, an equaliser or a mouth, moving over the ERB scale."""
+    """Bumps and dips, as of a body, an equaliser or a mouth, which move on the ERB scale."""
     count = int(rng.integers(1, 5))
     places, gains = rng.uniform(3, 38, (2, count)), rng.uniform(6, 30, (2, count))
     if rng.random() < 0.8:

@@ -13,14 +13,16 @@ from nsynth_core.training.waves import Path
 
 
 def pulse(rng: Rng, _: Oscillator) -> Partials:
+    """A pulse whose width moves."""
     wide = 0.5 if rng.random() < 0.4 else float(rng.uniform(0.25, 0.5))
     return waves.pulse(turning(wide, float(rng.uniform(0.03, wide - 0.05))))
 
 
 def fm(rng: Rng, _: Oscillator) -> Partials:
+    """Frequency modulation whose index grows."""
     carrier, modulator = int(rng.choice([1, 1, 1, 2, 3])), int(rng.choice([1, 1, 1, 2, 2, 3, 4]))
     low = 0.0 if rng.random() < 0.3 else float(rng.uniform(0.0, 1.2))
-    # from nothing on, many synths turn their depths by squares
+    # many synths have a quadratic scale for depths that begin at 0
     index = turning(low, low + log_uniform(rng, 1.0, 12.0), 2.0 if low == 0 and rng.random() < 0.5 else 1.0)
     if rng.random() < 0.15:
         return _feedback(index)
@@ -37,7 +39,7 @@ def fm(rng: Rng, _: Oscillator) -> Partials:
 
 
 def _feedback(index: Path) -> Partials:
-    """An oscillator that modulates its own phase (Tomisawa 1981), by some steps of its fixed point."""
+    """An oscillator that modulates its own phase (Tomisawa 1981), computed in six steps towards its fixed point."""
 
     def waveform(cycle: Reals, t: Reals) -> Reals:
         depth = np.minimum(index(t) / 4, 1.2)
@@ -58,6 +60,7 @@ SHAPERS: dict[str, Callable[[Reals], Reals]] = {
 
 
 def fold(rng: Rng, _: Oscillator) -> Partials:
+    """A wavefolder or a waveshaper whose drive grows."""
     kind = str(rng.choice(["sine", "sine", "sine", "soft", "triangle", "hard"]))
     shape = SHAPERS[kind]
     low = float(rng.uniform(0.3, 1.6))
@@ -73,19 +76,20 @@ def fold(rng: Rng, _: Oscillator) -> Partials:
 
 
 def sync(rng: Rng, _: Oscillator) -> Partials:
+    """An oscillator with hard sync whose frequency moves."""
     low = float(rng.uniform(1.0, 3.0))
     shape = str(rng.choice(["saw", "sine", "square"]))
     return waves.sync(turning(low, low + float(rng.uniform(0.5, 3.5))), shape)
 
 
 def point(rng: Rng, _: Oscillator) -> Partials:
-    """A string plucked here or there."""
+    """A plucked string whose plucking point moves."""
     point, tone = turning(*(float(end) for end in rng.uniform(0.05, 0.5, 2))), float(rng.uniform(0.5, 2.0))
     return lambda note: np.asarray(np.sin(np.pi * note.k * point(note.t)) * note.k**-tone + 0j)
 
 
 def fade(rng: Rng, source: Oscillator) -> Partials:
-    """Two waves in phase, one faded into the other."""
+    """A fade from one wave to another, in phase."""
     first, second, share = source(rng), source(rng), turning(0.0, 1.0)
     return lambda note: np.asarray(
         (1 - share(note.t)) * np.abs(first(note)) + share(note.t) * np.abs(second(note)) + 0j

@@ -1,7 +1,7 @@
-"""Notes from their partials, so that nothing aliases: a patch's spectrum over time → wavetable → sound.
+"""Notes made of partials, without aliasing: the spectrum of a patch over time -> wavetable -> sound.
 
-A patch gives the complex partials of a note below TOP_HZ, frame by frame. They become one wavetable cycle a frame, read
-at the phase of f0(t); voices, vibrato, noise and level come after.
+A patch gives the complex partials of a note below TOP_HZ, frame by frame. Each frame becomes one cycle of a wavetable,
+which is read at the phase of f0(t). Voices, vibrato, noise and level follow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Sound
 
 TOP_HZ = 20_000.0
-CONTROL_RATE = 50  # wavetable cycles a second; read with linear interpolation between them
+CONTROL_RATE = 50  # cycles of the wavetable a second; it is interpolated linearly between them
 TAIL_SECONDS = 0.7
 PEAK = 0.5
 
@@ -26,7 +26,10 @@ Complexes = NDArray[np.complex128]
 
 @dataclass(frozen=True)
 class NoteRequest:
-    """What a patch is asked for. `t` (T, 1) seconds of the frames, `k` (1, K) partial numbers, `velocity` 0..1."""
+    """The note that a patch is asked to play.
+
+    f0: Hz · velocity: 0..1 · t: (T, 1) seconds of the frames · k: (1, K) numbers of the partials
+    """
 
     f0: float
     velocity: float
@@ -35,6 +38,7 @@ class NoteRequest:
 
     @property
     def hz(self) -> Reals:
+        """The frequencies (1, K) of the partials."""
         return self.k * self.f0
 
 
@@ -46,10 +50,11 @@ Gain = Callable[[NoteRequest, Reals], Complexes]  # (T, n) at the given frequenc
 
 @dataclass(frozen=True)
 class Patch:
-    """How an instrument sounds: its partials and what surrounds them. Times in seconds, detune and motion in cents.
+    """How an instrument sounds. Times are in seconds, detune and vibrato in cents.
 
-    `voices` play together, spread over +-`spread` cents and the stereo field. `noise` colours white noise, `noise_db`
-    is its level under the partials.
+    partials  of a note
+    voices    that play together, detuned by up to +-`spread` cents and spread over the stereo field
+    noise     filter of white noise, which is `noise_db` louder than the partials
     """
 
     partials: Partials
@@ -67,7 +72,11 @@ class Patch:
 
 
 def seeded(*key: object) -> np.random.Generator:
-    """A generator that depends on `key` alone."""
+    """A random generator that `key` alone decides.
+
+    >>> seeded("a", 1).integers(100) == seeded("a", 1).integers(100)
+    True
+    """
     return np.random.default_rng(crc32("/".join(map(str, key)).encode()))
 
 
@@ -77,13 +86,16 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def series(note: NoteRequest, waveform: Callable[[Reals, Reals], Reals]) -> Complexes:
-    """Fourier coefficients (T, K) of one period of `waveform(phase (1, N) in cycles, t (T, 1))`: band-limited."""
+    """The Fourier coefficients (T, K) of one period of `waveform`, which therefore is band-limited.
+
+    waveform: of phase (1, N) in cycles and time (T, 1) in seconds
+    """
     count = note.k.shape[1]
     size = int(2 ** np.ceil(np.log2(max(16 * count, 1024))))
     phase = (np.arange(size) + 0.5)[None] / size
     half_step = np.exp(-1j * np.pi * note.k / size)
     out = np.empty((len(note.t), count), dtype=np.complex128)
-    for start in range(0, len(note.t), 16):  # in slices: the cycles of a low note would fill the cache many times
+    for start in range(0, len(note.t), 16):  # in slices that fit the processor's cache
         t = note.t[start : start + 16]
         cycles = np.broadcast_to(waveform(phase, t), (len(t), size))
         out[start : start + 16] = np.fft.rfft(cycles, axis=1)[:, 1 : count + 1] * (2 / size) * half_step
@@ -91,13 +103,16 @@ def series(note: NoteRequest, waveform: Callable[[Reals, Reals], Reals]) -> Comp
 
 
 def read_table(partials: Complexes, phase: Reals, frame: Reals) -> Reals:
-    """The wavetable of `partials` (T, K) at `phase` (n,) cycles and `frame` (n,): cubic in phase, linear in time."""
+    """The wavetable of `partials` (T, K) at the `phase` (n,) in cycles and the `frame` (n,): cubic in phase, linear in
+    time."""
     frames, count = partials.shape
     size = int(2 ** np.ceil(np.log2(max(16 * count, 256))))
     spectrum = np.zeros((frames, size // 2 + 1), dtype=np.complex64)
     spectrum[:, 1 : count + 1] = partials * (size / 2)
     table = np.fft.irfft(spectrum, axis=1).astype(np.float32)
-    table = np.concatenate([table[:, -1:], table, table[:, :2]], axis=1)  # neighbours of the cubic beyond the seam
+    table = np.concatenate(
+        [table[:, -1:], table, table[:, :2]], axis=1
+    )  # the neighbours that the cubic needs beyond the ends
     position = (phase % 1.0) * size
     index = np.minimum(position.astype(np.int64), size - 1)
     u = (position - index).astype(np.float32)
@@ -120,9 +135,10 @@ def read_table(partials: Complexes, phase: Reals, frame: Reals) -> Reals:
 
 
 def play(patch: Patch, midi: float, velocity: int, rate: int, held: float, luck: np.random.Generator) -> Sound:
-    """One note, held `held` seconds and released for TAIL_SECONDS; stereo, peak at or below PEAK.
+    """One note of a patch, stereo, with a peak of PEAK or less.
 
-    `luck` decides what differs between notes: the phases of voices, their jitter, the noise.
+    midi: its pitch · velocity: 1..127 · rate: Hz · held: seconds until its release, which lasts TAIL_SECONDS
+    luck: decides what differs between notes: the phases of the voices, their jitter and the noise
     """
     total = held + TAIL_SECONDS
     count = round(total * rate)
@@ -142,7 +158,7 @@ def play(patch: Patch, midi: float, velocity: int, rate: int, held: float, luck:
         )
         start = 0.0 if patch.voices == 1 else luck.uniform()
         voice = read_table(partials, start + np.cumsum(f0 * 2 ** (cents / 1200)) / rate, frame)
-        # neighbours in tune go to opposite sides, so that both sides hold the whole spread
+        # neighbours in detune go to opposite sides, so that both sides hold the whole spread
         angle = np.pi / 4 * (1 + 0.8 * abs(place) * (-1) ** index)
         stereo += voice[:, None] * (np.cos(angle), np.sin(angle))
     if patch.noise is not None:
@@ -157,14 +173,15 @@ def play(patch: Patch, midi: float, velocity: int, rate: int, held: float, luck:
 
 
 def _drift(rng: np.random.Generator, count: int, rate: int) -> Reals:
-    """Slow random wander of unit spread: noise at 25 Hz, smoothed, read at `rate`."""
+    """A slow random curve (count,) of unit spread: smoothed noise at 25 Hz, interpolated to `rate`."""
     window = np.hanning(7) / np.sqrt((np.hanning(7) ** 2).sum())
     points = np.convolve(rng.normal(size=int(count / rate * 25) + 8), window, "same")
     return np.interp(np.arange(count) * 25 / rate, np.arange(len(points)), points)
 
 
 def _noise(rng: np.random.Generator, note: NoteRequest, gain: Gain, count: int, rate: int) -> Reals:
-    """White noise through `gain` in the middle of the note, (count, 2), the channels partly alike; unit power."""
+    """White noise (count, 2) through the filter `gain` has in the middle of the note; unit power, channels partly
+    alike."""
     hz = np.fft.rfftfreq(count, 1 / rate)
     middle = NoteRequest(note.f0, note.velocity, note.t[len(note.t) // 2 :][:1], note.k)
     response = np.abs(gain(middle, np.maximum(hz, 20.0)[None]))[0] * (hz < min(TOP_HZ, 0.45 * rate))

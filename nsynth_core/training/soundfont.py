@@ -1,4 +1,4 @@
-"""Notes of SoundFont presets, rendered in the process by FluidSynth: float, stereo, no reverb, no chorus."""
+"""Notes of SoundFont presets, rendered by FluidSynth in this process: stereo, float, without reverb and chorus."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/
 PACKAGES = {
     "FluidR3_GM.sf2": "fluid-soundfont-gm",
     "MuseScore_General.sf3": "musescore-general-soundfont",
-    "TimGM6mb.sf2": "timgm6mb-soundfont",  # this and the next are never trained on: the report plays them
+    "TimGM6mb.sf2": "timgm6mb-soundfont",  # this one and the next are only measured, in the report
     "OPL-3_FM_128M.sf2": "opl3-soundfont",
 }
 
 
 def find_soundfont(file: str, folder: Path | None = None) -> Path:
-    """The path of soundfont `file` in `folder`, or else where distributions put it. Raises UserError when missing."""
+    """The path of the soundfont `file` in `folder`, None for the places where distributions put it.
+
+    Raises UserError where it is missing.
+    """
     for place in (folder,) if folder else FOLDERS:
         path = place / file
         if path.is_file():
             return path
     where = f"not in {folder}" if folder else "not installed"
-    raise UserError(f"{file}: {where}; install the Debian package {PACKAGES[file]} or give --soundfonts DIR")
+    raise UserError(f"{file}: {where}; install the Debian package {PACKAGES[file]}, or give the folder that holds it")
 
 
 @lru_cache(maxsize=4)
@@ -45,7 +48,7 @@ def _library() -> tuple[Any, Any, Any]:
             f"FluidSynth is missing ({error}); install the Debian package libfluidsynth3"
         ) from error
     pointer, number = ctypes.c_void_p, ctypes.c_int
-    # pyfluidsynth binds the 16-bit writer only
+    # pyfluidsynth has only the 16-bit writer
     write = fluidsynth.cfunc(
         "fluid_synth_write_float",
         number,
@@ -93,7 +96,7 @@ def _write(synth: Any, count: int) -> Floats:
 
 def _silence(synth: Any) -> None:
     synth.all_sounds_off(0)
-    _write(synth, 16 * BLOCK)  # voices that are cut fade within a block or two: render them away
+    _write(synth, 16 * BLOCK)  # voices that are cut fade within a block or two
 
 
 def preset_names(path: Path) -> dict[tuple[int, int], str]:
@@ -110,7 +113,7 @@ def preset_names(path: Path) -> dict[tuple[int, int], str]:
 
 @dataclass(frozen=True)
 class SoundfontPreset:
-    """A preset of a soundfont as something to play. `octave`: semitones its sound lies above the key, see `sources`."""
+    """A preset of a soundfont that can be played as a `Source`. `octave`: semitones from the key to the sound."""
 
     path: Path
     bank: int
@@ -118,14 +121,14 @@ class SoundfontPreset:
     octave: int = 0
 
     def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:
-        """The sounding pitch `midi`, held `held` seconds and released for TAIL_SECONDS; a fraction of a key is bent."""
+        """The note that sounds at `midi`, held for `held` seconds, and TAIL_SECONDS of its release."""
         synth, number = _loaded(self.path, rate)
         key = int(np.clip(round(midi - self.octave), 0, 127))
         synth.program_select(0, number, self.bank, self.program)
-        # +-8192 is +-2 semitones, 0 the centre: pitches beyond the keyboard's ends are bent no further
+        # +-8192 is +-2 semitones, 0 no bend
         synth.pitch_bend(0, int(np.clip(round((midi - self.octave - key) * 4096), -8192, 8191)))
         on, off = round(held * rate / BLOCK) * BLOCK, round(TAIL_SECONDS * rate / BLOCK) * BLOCK
-        # the first block of a voice keeps something of what it played before: let that be the note itself, always
+        # the first block of a voice keeps something of what it played before: that must always be this note
         synth.noteon(0, key, velocity)
         _write(synth, 64 * BLOCK)
         _silence(synth)

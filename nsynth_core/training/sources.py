@@ -1,4 +1,4 @@
-"""The catalogue of sounds the network is trained on and the built-in instruments are made from."""
+"""The catalogue: the sounds that the networks are trained on, and that the built-in instruments are made from."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ LOW_KEY, HIGH_KEY, KEY_STEP = 24, 100, 5
 VELOCITIES = (55, 110)
 HELD_OUT = {"test": 0.12, "validation": 0.10}
 NOT_SHIPPED = "training only"
-SILENT = 1e-3  # a note whose peak stays below -60 dBFS is not there
+SILENT = 1e-3  # the peak of a note, -60 dBFS, below which it counts as missing
 
 Render = Callable[[float, int, int, float], Sound]
 
 
 @dataclass(frozen=True)
 class Source:
-    """One instrument. `name` such as "fluidr3/000-073-flute"; `split` train, validation or test; keys `low`..`high`.
+    """One instrument of the catalogue. It can be pickled, so that processes can share a catalogue.
 
-    `play(midi, velocity 1..127, rate in Hz, seconds held)` gives a stereo note. Pickles: workers can share a catalogue.
+    name      such as "fluidr3/000-073-flute"
+    split     "train", "validation" or "test"
+    play      play(midi, velocity 1..127, rate in Hz, seconds held) gives a stereo note
+    low       its lowest and its highest key: MIDI numbers
     """
 
     name: str
@@ -58,13 +61,13 @@ FAMILIES = {  # the first General MIDI program of each run
 # MuseScore's banks 17, 18, 21, 26 ... hold the same samples as the others, with velocity on a controller
 BANKS = (0, 8, 16, 20, 25, 30, 40, 50)
 
-# Left out: hits, drums and noises; and what is inharmonic, by a median `fit` over seven keys below .60 that a deeper
-# pitch raises only by the density of its multiples: timpani .20, tubular bells .55, church bell .54
+# Left out: hits, drums, noises and inharmonic sounds. The last have a median `fit` over seven keys below .60 that a
+# lower pitch raises only because its multiples are denser: timpani .20, tubular bells .55, church bell .54
 UNPITCHED = {47, 55, 113, *range(115, 128)}
 BELLS = {(0, 14), (8, 14)}
 
-# Semitones the sound lies above its key, from `offset` at seven keys: organs with 16' stops or deeper, fifths,
-# harmonics. A preset is in this table where most keys agree on a shift and the key's own pitch explains < 90 %
+# Semitones from the key to the sound, by `offset` at seven keys: organs with 16' stops or deeper, fifths, harmonics. A
+# preset is in this table where most keys agree on a shift and the pitch of the key explains less than 90 %
 OCTAVES = {
     (0, 16): -24,
     (0, 17): -12,
@@ -76,10 +79,10 @@ OCTAVES = {
     (8, 17): -24,
     (8, 19): -12,
 }
-LOWEST = {9: 72}  # a glockenspiel's bars, played two octaves down, are all overtones
+LOWEST = {9: 72}  # below it the glockenspiel has only overtones
 
-# Programs largely made of the same recordings (half or more of the samples of one, from the files' own tables) stay in
-# one split; so do both soundfonts' presets, and the variations, of one program
+# Programs that share recordings stay in one split: those of which half or more of the samples are those of another, by
+# the tables in the files. So do the presets of both soundfonts, and the variations, of one program
 SAME = {
     1: 0, 3: 0, 84: 7, 98: 8, 17: 16, 22: 21, 23: 21, 99: 24, 107: 25, 28: 27, 36: 27, 103: 27, 39: 38, 86: 38, 87: 38,
     110: 40, 44: 48, 49: 48, 89: 48, 51: 50, 54: 52, 102: 52, 63: 62, 91: 85, 90: 88, 94: 88, 96: 88,
@@ -120,10 +123,11 @@ def _synthetic(seed: int) -> Iterator[tuple[str, Source]]:
 
 
 def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
-    """Every source, in a fixed order. Whole presets are held out; what shares its samples shares its split.
+    """Every source, in a fixed order. Whole presets are held out, and presets that share samples share a split.
 
-    `soundfonts`: the folder of the two soundfonts, if not where Debian puts them. Raises UserError when one of them,
-    FluidSynth or espeak-ng is missing.
+    seed: decides the splits and the synthetic instruments
+    soundfonts: the folder of the two soundfonts, None for the places where distributions put them
+    Raises UserError for a missing soundfont, FluidSynth or espeak-ng.
     """
     grouped = [*_presets(soundfonts), *_synthetic(seed)]
     split = _splits(grouped, seed)
@@ -131,9 +135,10 @@ def catalogue(seed: int = 0, soundfonts: Path | None = None) -> list[Source]:
 
 
 def _splits(grouped: list[tuple[str, Source]], seed: int) -> dict[str, str]:
-    """The split of each group: in every family, groups in the order of their hash fill the held-out shares.
+    """The split of each group. In each family, the groups in the order of their hash fill the held-out shares.
 
-    Turns and speech are there to learn from: what they are judged by is in `sweeps`, and in words and other voices.
+    Patches with a knob and speech are only trained on. The report measures other patches (`evaluation.knob_sweeps`),
+    words, and other voices.
     """
     groups: dict[str, list[Source]] = {}
     for group, source in grouped:
@@ -152,7 +157,7 @@ def _splits(grouped: list[tuple[str, Source]], seed: int) -> dict[str, str]:
 
 
 def plan(source: Source, seed: int = 0) -> list[tuple[int, int]]:
-    """The (midi, velocity) of the source's notes: keys KEY_STEP apart, two velocities each, jittered by `seed`."""
+    """The (midi, velocity) of the notes of `source`: keys KEY_STEP apart, two velocities each, varied by `seed`."""
     rng = np.random.default_rng(_hash(f"{seed}/{source.name}"))
     wanted = []
     for key in range(source.low, source.high + 1, KEY_STEP):
@@ -162,7 +167,7 @@ def plan(source: Source, seed: int = 0) -> list[tuple[int, int]]:
 
 
 def notes(source: Source, seed: int = 0, rate: int = 48_000) -> Iterator[tuple[int, int, Sound]]:
-    """(midi, velocity, sound) of every note of plan() that sounds; keys on which a preset is silent are left out."""
+    """(midi, velocity, sound) of each note of plan() that is not silent."""
     for midi, velocity in plan(source, seed):
         sound = source.render(midi, velocity, rate)
         if np.abs(sound.samples).max() > SILENT:
@@ -174,7 +179,7 @@ WINDOW_SECONDS = (0.2, 0.88)
 
 
 def fit(sound: Sound, midi: float) -> float:
-    """Share 0..1 of the sound's power within 35 cents of a multiple of the pitch `midi`, after the attack."""
+    """The share of a sound's power, 0..1, within 35 cents of a multiple of the pitch `midi`. The attack is left out."""
     start, stop = (round(second * sound.rate) for second in WINDOW_SECONDS)
     x = sound.samples[start:stop]
     power = (np.abs(np.fft.rfft(x * np.hanning(len(x))[:, None], axis=0)) ** 2).sum(1)
@@ -187,6 +192,6 @@ def fit(sound: Sound, midi: float) -> float:
 
 
 def offset(sound: Sound, midi: float) -> int:
-    """Semitones from `midi` to the highest of SHIFTS whose multiples explain the sound as well as any (within .05)."""
+    """Semitones from `midi` to the pitch of the sound: the highest of SHIFTS whose `fit` is within .05 of the best."""
     shares = {shift: fit(sound, midi + shift) for shift in SHIFTS}
     return next(shift for shift in SHIFTS if shares[shift] >= max(shares.values()) - 0.05)

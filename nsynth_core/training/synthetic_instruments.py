@@ -1,4 +1,4 @@
-"""Random closed-form instruments: each kind of synthesis with parameters drawn from the name and a seed."""
+"""Random instruments in closed form, of several kinds of synthesis. The name and a seed decide their parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rng = np.random.Generator
 
 
 def _path(rng: Rng, low: float, high: float) -> Path:
-    """Within low..high: still, falling, rising or a slow wave."""
+    """A random path within low..high: still, falling, rising or a slow wave."""
     a, b = sorted(rng.uniform(low, high, 2))
     pace, turn = float(rng.uniform(0.15, 1.0)), float(rng.uniform(0, 1))
     kind = rng.choice(["still", "fall", "rise", "wave"], p=[0.3, 0.35, 0.15, 0.2])
@@ -29,13 +29,13 @@ def _path(rng: Rng, low: float, high: float) -> Path:
 
 
 def _colour(rng: Rng, lowest: float = 7.5) -> Colour:
-    """No filter, or one whose cutoff, 2 ** lowest Hz or above, stays or moves by up to five octaves."""
+    """No filter, or one with a cutoff of 2 ** lowest Hz or more, which stays or moves by up to five octaves."""
     kind = str(rng.choice(["none", "low", "low", "low4", "band", "high"]))
     if kind == "none":
         return waves.bright
     base = lowest + float(rng.uniform(0, 2.5))
     octave = _path(rng, base, base + 4) if kind != "high" else _path(rng, 6, 9)
-    # a little of the dry sound keeps notes far from a band alive
+    # a little of the dry sound, so that notes far from the band are not silent
     dry = 0.03 if kind in ("band", "high") else 0.0
     return waves.filtered(kind, octave, log_uniform(rng, 0.6, 9), float(rng.uniform(0, 1)), dry)
 
@@ -88,7 +88,7 @@ def _fold(rng: Rng) -> Patch:
 
 
 def _spectrum(rng: Rng) -> Callable[[NoteRequest], Reals]:
-    """A random spectrum in dB: slope, odd/even balance, combs and gaps by number, bumps in Hz."""
+    """A random spectrum in dB: a slope, weaker even partials, weaker multiples, gaps, and bumps in Hz."""
     slope, comb = float(rng.uniform(3, 15)), int(rng.integers(2, 8))
     even, combed = (float(rng.uniform(0, db)) * (rng.random() < 0.4) for db in (40, 25))
     rough = rng.normal(0, rng.uniform(0, 9), 1024)
@@ -107,7 +107,7 @@ def _spectrum(rng: Rng) -> Callable[[NoteRequest], Reals]:
 
 
 def _additive(rng: Rng) -> Patch:
-    """From one random spectrum to another."""
+    """A patch that goes from one random spectrum to another."""
     first, second, path = _spectrum(rng), _spectrum(rng), _path(rng, 0.0, 1.0)
     phases = rng.uniform(0, 2 * np.pi, 1024)
 
@@ -191,7 +191,7 @@ SUNG = {"a": 7, "e": 6, "i": 6, "o": 6, "u": 6, "ae": 3, "er": 3, "a-i": 2, "o-a
 
 
 def names() -> dict[str, str]:
-    """{name: family} of every closed-form source: the random kinds, the vowels, the designs and the turns."""
+    """{name: family} of all instruments in closed form: the random kinds, vowels, designs, and patches with a knob."""
     families = {f"{kind}/{n:03d}": family for kind, (family, count, _) in KINDS.items() for n in range(count)}
     families.update({f"vowel/{vowel}-{n:02d}": "voice" for vowel, count in SUNG.items() for n in range(count)})
     families.update({f"design/{name}": family for name, (family, _) in DESIGNS.items()})
@@ -201,12 +201,14 @@ def names() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class SyntheticInstrument:
-    """A closed-form source: `name` as in names(); everything random about it comes from the name and `seed`."""
+    """An instrument in closed form that can be played as a `Source`. `name` is one of names(). The name and the seed
+    decide everything random."""
 
     name: str
     seed: int = 0
 
     def patch(self) -> Patch:
+        """How the instrument sounds."""
         kind, rest = self.name.split("/")
         if kind == "design":
             return DESIGNS[rest][1]
@@ -216,6 +218,6 @@ class SyntheticInstrument:
         return _vowel(rng, rest.rsplit("-", 1)[0]) if kind == "vowel" else KINDS[kind][2](rng)
 
     def __call__(self, midi: float, velocity: int, rate: int, held: float) -> Sound:
-        """The note `midi`, held `held` seconds and released; stereo."""
+        """The note `midi`, stereo, held for `held` seconds, and its release."""
         luck = seeded(self.seed, self.name, round(midi * 100), velocity)
         return play(self.patch(), midi, velocity, rate, held, luck)

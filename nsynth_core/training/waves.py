@@ -1,7 +1,7 @@
-"""The partials of classic synthesis, in closed form: oscillators, filters, strings, bars and vocal tracts.
+"""The partials of classic synthesis in closed form: oscillators, filters, strings, bars and vocal tracts.
 
-FM with integer ratios, wavefolding and hard sync are periodic at f0, so their band-limited form is the truncated
-Fourier series of one finely sampled period.
+FM with integer ratios, wavefolding and hard sync are periodic at f0. So their band-limited form is the Fourier series
+of one finely sampled period, cut off at the highest partial.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ Colour = Callable[[NoteRequest], Complexes]  # a filter: gain at each partial, b
 
 
 def still(value: float) -> Path:
+    """A parameter that does not move."""
     return lambda t: np.full_like(t, value)
 
 
 def glide(start: float, end: float, seconds: float) -> Path:
-    """From `start` towards `end` with the time constant `seconds`."""
+    """A parameter that goes from `start` towards `end` with a time constant of so many seconds."""
     return lambda t: end + (start - end) * np.exp(-t / seconds)
 
 
 def wave(low: float, high: float, hz: float, turn: float = 0.0) -> Path:
+    """A parameter that moves between `low` and `high` as a sine of `hz`, which begins at `turn` 0..1 of its period."""
     return lambda t: (low + high) / 2 + (high - low) / 2 * np.sin(2 * np.pi * (hz * t + turn))
 
 
@@ -37,7 +39,7 @@ def wave(low: float, high: float, hz: float, turn: float = 0.0) -> Path:
 
 
 def resonator(hz: Reals, cutoff: Reals | float, q: Reals | float, kind: str) -> Complexes:
-    """Two-pole low-pass, band-pass or high-pass at `cutoff` Hz."""
+    """The gain at `hz` of a two-pole filter of `kind` low, band or high, at `cutoff` Hz."""
     s = 1j * hz / cutoff
     passed = {"low": s**0, "band": s / q, "high": s**2}[kind]
     return np.asarray(passed / (1 + s / q + s**2))
@@ -49,8 +51,12 @@ def bright(note: NoteRequest) -> Complexes:
 
 
 def filtered(kind: str, octave: Path, q: float = 0.7, tracking: float = 0.5, dry: float = 0.0) -> Colour:
-    """A filter of `kind` low, low4 (four poles), band or high, at 2 ** `octave` Hz where the key is C4. Harder notes
-    open it further; `tracking` 0..1 is how far it follows the key, `dry` how much passes beside it."""
+    """A filter of `kind` low, low4 (four poles), band or high.
+
+    octave: of its cutoff, 2 ** octave Hz for C4 and velocity 0.8; louder notes open it further
+    tracking: 0..1, how far it follows the key
+    dry: how much of the sound is added unfiltered
+    """
 
     def gain(note: NoteRequest) -> Complexes:
         played = octave(note.t) + tracking * np.log2(note.f0 / 261.6) + 2.0 * (note.velocity - 0.8)
@@ -66,7 +72,7 @@ def filtered(kind: str, octave: Path, q: float = 0.7, tracking: float = 0.5, dry
 
 
 def fm(carrier: int, modulator: int, index: Path, third: float = 0.0, by_key: float = 0.3) -> Partials:
-    """sin(carrier + index sin(modulator + third sin)): ratios of f0; the index falls by 2 ** by_key an octave up."""
+    """sin(carrier + index sin(modulator + third sin)), with ratios of f0. The index falls by 2 ** by_key an octave."""
 
     def partials(note: NoteRequest) -> Complexes:
         depth = (0.4 + 0.6 * note.velocity) * min(1.0, (261.6 / note.f0) ** by_key)
@@ -82,12 +88,12 @@ def fm(carrier: int, modulator: int, index: Path, third: float = 0.0, by_key: fl
 
 
 def pulse(width: Path, colour: Colour = bright) -> Partials:
-    """A pulse of duty `width` 0..1."""
+    """A pulse whose duty cycle is `width`, 0..1."""
     return lambda note: np.asarray(-1j * np.sin(np.pi * note.k * width(note.t)) / note.k * colour(note))
 
 
 def analog(saw: float, square: float, triangle: float, colour: Colour = bright, tilt: float = 0.0) -> Partials:
-    """Saw, square and triangle in these proportions; `tilt` steepens the spectrum by so many 6 dB an octave."""
+    """Saw, square and triangle in these proportions. A `tilt` of 1 makes the spectrum 6 dB an octave steeper."""
 
     def partials(note: NoteRequest) -> Complexes:
         odd = note.k % 2
@@ -98,7 +104,7 @@ def analog(saw: float, square: float, triangle: float, colour: Colour = bright, 
 
 
 def sync(ratio: Path, shape: str, colour: Colour = bright) -> Partials:
-    """An oscillator at `ratio` x f0, restarted each period; `shape` saw, square or sine."""
+    """An oscillator at `ratio` x f0 that restarts in each period. `shape` is saw, square or sine."""
 
     def partials(note: NoteRequest) -> Complexes:
         def waveform(phase: Reals, t: Reals) -> Reals:
@@ -113,7 +119,7 @@ def sync(ratio: Path, shape: str, colour: Colour = bright) -> Partials:
 
 
 def fold(drive: Path, bias: Path, blunt: float, colour: Colour = bright) -> Partials:
-    """sin(drive x + bias) of x between triangle (`blunt` 0) and sine (1)."""
+    """sin(drive x + bias), where x is a triangle for `blunt` 0, a sine for 1, and a mixture between."""
 
     def partials(note: NoteRequest) -> Complexes:
         def waveform(phase: Reals, t: Reals) -> Reals:
@@ -130,9 +136,14 @@ def fold(drive: Path, bias: Path, blunt: float, colour: Colour = bright) -> Part
 
 
 def string(point: float, pickup: float, tone: float, life: float, loss: float, body: Sequence[Reals] = ()) -> Partials:
-    """A string plucked at `point` and heard at `pickup` (0..0.5 of its length), each partial with its own decay
-    (Fletcher & Rossing 1998, ch. 2). `life` in seconds at A3, `loss` how much faster high partials die; `body` its
-    resonances: arrays of Hz, dB and widths in octaves."""
+    """A plucked string whose partials each have their own decay (Fletcher & Rossing 1998, ch. 2).
+
+    point, pickup: where it is plucked and heard, 0..0.5 of its length
+    tone: how fast the levels fall with the number of the partial
+    life: seconds that it sounds at A3
+    loss: how much faster high partials decay
+    body: resonances: arrays of Hz, dB and widths in octaves
+    """
 
     def partials(note: NoteRequest) -> Complexes:
         level = np.sin(np.pi * note.k * point) * (0.15 + np.abs(np.sin(np.pi * note.k * pickup))) / note.k**tone
@@ -149,7 +160,8 @@ def string(point: float, pickup: float, tone: float, life: float, loss: float, b
 
 @dataclass(frozen=True)
 class Mode:
-    """One mode of a bar or bell: harmonic number, level dB, decay in seconds at C4, shimmer depth 0..1 and rate."""
+    """One mode of a bar or a bell: number of the harmonic, level in dB, decay in seconds at C4, depth 0..1 and rate of
+    its beating."""
 
     number: int
     db: float
@@ -159,7 +171,7 @@ class Mode:
 
 
 def bars(modes: Sequence[Mode], faint_db: float = -60.0) -> Partials:
-    """Bars, glass, music boxes: a few modes far apart, over a short faint click of all partials."""
+    """A bar, a glass or a music box: a few modes far apart, and a short faint click of all partials."""
 
     def partials(note: NoteRequest) -> Complexes:
         t = note.t[:, 0]
@@ -199,7 +211,7 @@ def formants(vowel: str, speaker: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Tract:
-    """A vocal tract whose formants glide, in octaves, from `start` (`way` 0) to `end` (1)."""
+    """A vocal tract whose formants in Hz glide, in octaves, from `start` (`way` 0) to `end` (`way` 1)."""
 
     start: tuple[float, ...]
     end: tuple[float, ...]
@@ -207,10 +219,10 @@ class Tract:
     bandwidth: float = 1.0  # x BANDWIDTHS
 
     def gain(self, note: NoteRequest, hz: Reals) -> Complexes:
-        """(T, n) at `hz` (1, n): a cascade of resonances with unity gain at DC (Klatt 1980)."""
+        """The gain (T, n) at `hz` (1, n): a cascade of resonances that is 1 at 0 Hz (Klatt 1980)."""
         path = self.way(note.t)
         centres = np.asarray(self.start) ** (1 - path) * np.asarray(self.end) ** path
-        # singers raise the first formant to the fundamental (Sundberg 1987): without it high notes fall silent
+        # singers raise the first formant to the fundamental (Sundberg 1987), or high notes would be silent
         centres[:, 0] = np.maximum(centres[:, 0], note.f0 * 1.05)
         centres[:, 1] = np.maximum(centres[:, 1], centres[:, 0] * 1.15)
         out = np.ones((len(note.t), hz.shape[1]), dtype=np.complex128)
@@ -220,8 +232,11 @@ class Tract:
 
 
 def sung(tract: Tract, open_: float = 0.6, tilt: float = 0.6) -> Partials:
-    """The derivative of Rosenberg's 1971 glottal pulse, open for `open_` of the period, through `tract`. `tilt` in
-    units of 6 dB an octave above 1 kHz, more for soft notes."""
+    """The derivative of Rosenberg's glottal pulse (1971) through `tract`.
+
+    open_: the share of the period during which the glottis is open
+    tilt: 1 is 6 dB an octave above 1 kHz; soft notes have more
+    """
 
     def pulse_(phase: Reals, t: Reals) -> Reals:
         closed = open_ * 1.25

@@ -1,4 +1,4 @@
-"""What lies between two sounds: is the way there direct, even and level, and is its middle the true one?"""
+"""Figures of blends: do they change steadily, evenly and without a dip in level, and is the middle right?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Turns = tuple[str, float, list[Features]]  # a knob's name, f0, the patch at 0, 
 
 
 def blends(notes: list[HeldOutNote], seed: int) -> dict[str, Any]:
-    """Scores of the path between random pairs of held-out notes of one pitch, for each engine."""
+    """Scores of the blends between random pairs of held-out notes of one pitch, for each engine."""
     pairs = _pairs(notes, seed)
     if not pairs:
         return {}
@@ -58,7 +58,7 @@ def blends(notes: list[HeldOutNote], seed: int) -> dict[str, Any]:
 
 
 def _pairs(notes: list[HeldOutNote], seed: int) -> list[tuple[HeldOutNote, HeldOutNote]]:
-    """At most PAIRS random pairs of notes of one pitch and of two instruments; where chance finds fewer, so be it."""
+    """At most PAIRS random pairs of notes of one pitch and of two instruments. There may be fewer."""
     rng = np.random.default_rng(seed)
     pairs: list[tuple[HeldOutNote, HeldOutNote]] = []
     for i, j in rng.integers(len(notes), size=(100 * PAIRS, 2)):
@@ -68,12 +68,12 @@ def _pairs(notes: list[HeldOutNote], seed: int) -> list[tuple[HeldOutNote, HeldO
 
 
 def between() -> dict[str, Any]:
-    """A patch with a knob turned partly, against the blend of its two ends: dB, for each engine and knob."""
+    """How far, in dB, the blend of both ends of a knob is from the patch with the knob between them, by engine."""
     return _between(_closed_forms())
 
 
 def between_synth(left_out: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """As between, of a real synth's patches: Vital plays and is analysed as any recording. Empty without vita."""
+    """As `between`, with patches that Vital plays, analysed as any recording. Empty where vita is not installed."""
     try:
         return _between(_played())
     except UserError as error:
@@ -82,8 +82,8 @@ def between_synth(left_out: Callable[[str], None] = lambda line: None) -> dict[s
 
 
 def between_voices(left_out: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """As between, of voices that glide from one vowel to another: halfway is where half of what changes has changed.
-    Empty without espeak-ng."""
+    """As `between`, with voices that glide from one vowel to another. Halfway is where half of the spectral change is
+    done. Empty where espeak-ng is not installed."""
     try:
         return _between(_glides())
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The network's code beside a linear one of the same size, and beside the sound itself."""
+"""Figures of the network's code: beside a linear code of the same size, and beside the sound."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LISTENING_RMS = 0.1  # Zimtohrli takes a full-scale sine for 80 dB SPL
 
 @dataclass(frozen=True)
 class Pca:
-    """The linear code of the same size, fitted on the same corpus: mean (V,) and axes (dims, V) of pca_vector."""
+    """A linear code of the same size, fitted on the same corpus: mean (V,) and axes (dims, V) of `pca_vector`."""
 
     mean: Floats
     axes: Floats
 
     def partials(self, features: Features) -> Floats:
-        """Partials (T, K) in dB under the level after coding: the first by number, the rest from the envelope."""
+        """Partials (T, K) in dB under the level after coding: the first ones by number, the rest from the envelope."""
         level = features.level_db()
         partials = relative(features.partials_db, level)
         vector = pca_vector(partials, relative(features.noise_db, level), features.f0_hz)
@@ -48,7 +48,7 @@ class Pca:
 
 
 def pca_vector(partials: Floats, noise: Floats, f0: Floats) -> Floats:
-    """What the linear code sees: what the encoder sees of the spectrum, in dB."""
+    """What the linear code gets, in dB: the encoder's inputs without the stereo image."""
     missing = max(0, FIRST_PARTIALS - partials.shape[1])
     first = np.pad(partials[:, :FIRST_PARTIALS], ((0, 0), (0, missing)), constant_values=FLOOR)
     return np.concatenate([envelope(partials, f0), first, noise], axis=1)
@@ -64,7 +64,7 @@ def load_pca() -> Pca:
 
 
 def _coded(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Log-spectral distance of the coded to the true partials, by the network and by PCA, and each frame's note."""
+    """Log-spectral distance of the coded from the true partials, by the network and by PCA, and each frame's note."""
     network: list[Floats] = []
     linear: list[Floats] = []
     for note in notes:
@@ -80,7 +80,7 @@ def _coded(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> tuple[Floats, F
 
 
 def reconstruction(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[str, Any]:
-    """Log-spectral distance of the coded to the true partials; mean over frames, by family too."""
+    """Log-spectral distance of the coded from the true partials in dB: the mean over all frames, and by family."""
     a, b, of = _coded(notes, engine, pca)
     kinds = np.asarray([note.source.family for note in notes])[of]
     recorded = np.asarray([note.source.licence == "MIT" for note in notes])[of]  # the soundfonts
@@ -101,7 +101,7 @@ def reconstruction(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[st
 
 
 def out_of_domain(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[str, Any]:
-    """As reconstruction, of sounds of kinds the network was never trained on: each kind weighs the same."""
+    """As `reconstruction`, with kinds of sounds that the network was not trained on. Each kind has the same weight."""
     if not notes:
         return {}
     kinds = reconstruction(notes, engine, pca)["families"]
@@ -110,7 +110,10 @@ def out_of_domain(notes: list[HeldOutNote], engine: Coder, pca: Pca) -> dict[str
 
 
 def other_octaves(notes: list[HeldOutNote], engine: Coder) -> dict[str, Any]:
-    """The same note predicted 12 or 24 semitones away, against keeping partials by number, in Hz, or their mean."""
+    """How far, in dB, a note that is moved by 12 or 24 semitones is from the recorded note there.
+
+    By the network, by keeping the levels by number or in Hz, and by the mean of both.
+    """
     errors: dict[str, list[Floats]] = {"network": [], "network_bare": [], "number": [], "hertz": [], "mean": []}
     by_key = {(note.source.name, note.midi): note for note in notes}
     for low, high in OCTAVES:
@@ -137,7 +140,7 @@ def other_octaves(notes: list[HeldOutNote], engine: Coder) -> dict[str, Any]:
 
 
 def keep(partials: Floats, f0_from: Floats, f0_to: Floats, count: int) -> dict[str, Floats]:
-    """Three guesses without a model, (T, count): by number, in Hz, and the mean of both in dB."""
+    """Three predictions without a network, (T, count): levels by number, in Hz, and the mean of both in dB."""
     mean = at_pitch(partials, f0_from, f0_to, count, FLOOR)
     number = np.pad(partials, ((0, 0), (0, max(0, count - partials.shape[1]))), constant_values=FLOOR)[:, :count]
     return {"number": number, "hertz": 2 * mean - number, "mean": mean}
@@ -146,8 +149,11 @@ def keep(partials: Floats, f0_from: Floats, f0_to: Floats, count: int) -> dict[s
 def perceptual(
     notes: list[HeldOutNote], engine: Coder, left_out: Callable[[str], None] = lambda line: None
 ) -> dict[str, float]:
-    """Zimtohrli distance (Alakuijala et al. 2025) of rendered notes to the notes: without a network, as the engine
-    renders them, and from the code alone (detail 0). Empty where the package is not installed."""
+    """The Zimtohrli distance (Alakuijala et al. 2025) of rendered notes from the notes.
+
+    "plain" without a network, "engine" as the engine renders them, "code" from the code alone (detail 0). Empty where
+    zimtohrli is not installed.
+    """
     try:
         from zimtohrli import Pyohrli
     except ImportError:

@@ -1,4 +1,4 @@
-"""What is lost on the way through the program: sound → features → sound, and blends at mix 0 and 1."""
+"""Figures of what is lost: sound -> features -> sound, and blends at mix 0 and 1."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from nsynth_core.training.evaluation.sounds import RATE, HeldOutNote, evenly
 
 ENDS = 40
 NOISE_FRAMES = 31  # a narrow band's noise fluctuates by some dB from frame to frame, in the source as in its copy
-IMAGE_DB = 40.0  # under the frame's level: what is fainter has no place in the stereo image
-MONO = 0.1, 0.999  # balance in dB below which, and correlation above which, a band is mono and comes back for nothing
+IMAGE_DB = 40.0  # under the level of the frame: the stereo image of fainter bands is not compared
+MONO = 0.1, 0.999  # a band with a lower balance in dB and a higher correlation is mono: it has no image to lose
 STANDS_OUT_DB = 6.0
 PARTS = ("partials", "noise", "balance", "correlation")
 
@@ -31,13 +31,16 @@ Errors = dict[str, Floats]
 
 
 def ends(notes: list[HeldOutNote], engine: Coder) -> dict[str, dict[str, float]]:
-    """Median errors of PARTS (dB, dB, dB, 0..2): {"plain": sound → features → sound without a network, "mix0", "mix1":
-    the ends of blends with another note}. Of mono sounds there is no image to lose: those parts are missing."""
-    ordered = sorted(notes, key=lambda note: note.midi)  # stable: neighbours are different instruments
+    """Median errors of PARTS, in dB, dB, dB and 0..2.
+
+    "plain": sound -> features -> sound without a network. "mix0" and "mix1": the ends of blends with another note.
+    Mono sounds have no stereo image, so they have no errors of it.
+    """
+    ordered = sorted(notes, key=lambda note: note.midi)  # a stable sort: neighbours are different instruments
     copies: dict[str, list[Errors]] = {"plain": [], "mix0": [], "mix1": []}
     for note, other in evenly(list(pairwise(ordered)), ENDS):
         own = _instrument(note, engine)
-        # a guest has no contour of its own: the blend follows the note's, whichever end it stands at
+        # the blend follows the contour of the note, at whichever end it is, not that of the guest
         guest = replace(_instrument(other, engine), moving=False)
         copies["plain"].append(errors(note, synthesis.render(note.features, RATE)))
         copies["mix0"].append(errors(note, single_note(FeatureEngine(engine), [own, guest], [1.0, 0.0])))
@@ -56,15 +59,18 @@ def _instrument(note: HeldOutNote, engine: Coder) -> Instrument:
 
 
 def errors(note: HeldOutNote, rendered: Sound) -> Errors:
-    """Absolute errors of a copy of a note in its loud frames: of audible partials, of noise bands within RANGE_DB of
-    the frame's level, and of the stereo image of bands within IMAGE_DB of it."""
+    """Absolute errors of a copy of a note in its loud frames.
+
+    They are those of audible partials, of noise bands within RANGE_DB of the level of the frame, and of the stereo
+    image of bands within IMAGE_DB of it.
+    """
     again = analyse(rendered, note.track)
     frames = note.frames[note.frames < again.frames]
     noise, copied_noise = (_smooth(features.noise_db)[frames] for features in (note.features, again))
     true, other = rows(note.features, frames), rows(again, frames)
     count = min(true.partials_db.shape[1], other.partials_db.shape[1])
     partials, copied = true.partials_db[:, :count], other.partials_db[:, :count]
-    # one gain for the whole note: a blend is turned down where it would clip
+    # one gain for the whole note, since a blend that would clip is turned down
     gain = np.float32(10 * np.log10((10 ** (partials / 10)).sum() / (10 ** (copied / 10)).sum()))
     level = true.level_db()[:, None]
     wide = (np.abs(true.balance_db) > MONO[0]) | (true.correlation < MONO[1])
@@ -78,8 +84,8 @@ def errors(note: HeldOutNote, rendered: Sound) -> Errors:
 
 
 def audible(features: Features) -> NDArray[np.bool_]:
-    """Partials (T, K) within RANGE_DB of the frame's strongest that stand STANDS_OUT_DB out of the noise between them
-    and their neighbours: of others, the sound itself does not say how loud they are."""
+    """Which partials (T, K) are within RANGE_DB of the strongest of their frame and STANDS_OUT_DB above the noise
+    around them. The level of others is not certain."""
     partials, edges = features.partials_db, band_edges()
     density = features.noise_db - 10 * np.log10(np.diff(edges))
     noise = np.take_along_axis(density, _bands(features), 1) + 10 * np.log10(features.f0_hz[:, None])

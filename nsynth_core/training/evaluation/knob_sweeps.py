@@ -1,4 +1,4 @@
-"""Synth patches with one knob to turn: the sound in the middle of the turn is what a blend of its ends should be."""
+"""Synth patches with one knob: the blend of two positions should be the sound of the position between them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ FRAMES = 12
 
 
 def knob_sweeps(f0: float) -> dict[str, Callable[[float], Features]]:
-    """{name: turn}: turn(x) gives the steady features of the patch at `f0` Hz with its knob at x, 0..1.
+    """{name: patch}, where patch(x) gives the steady features of a patch at `f0` Hz with its knob at x, 0..1.
 
-    Knobs that set a frequency turn in octaves, the others evenly.
+    Knobs of frequencies move in octaves, all others evenly.
+
+    >>> knob_sweeps(220.0)["FM index"](0.5).partials_db.shape
+    (12, 90)
     """
     number = np.arange(1, int(TOP_HZ / f0) + 1)
     hz: Reals = np.asarray(number * f0, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The sounds of the report: held-out instruments, and sounds of kinds the corpus holds nothing of."""
+"""The sounds of the report: held-out instruments, and kinds of sounds that the corpus does not hold."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class HeldOutNote:
-    """A note and its analysis along `track`; `frames`: those that are looked at, the loud ones."""
+    """A note that the network was not trained on, and its analysis along `track`. `frames`: the loud ones, which are
+    measured."""
 
     source: Source
     midi: float
@@ -59,7 +60,7 @@ class HeldOutNote:
 
 
 def held_out(seed: int, soundfonts: Path | None, limit: int | None) -> Iterator[HeldOutNote]:
-    """Notes of the sources of split "test" at KEYS; those that do not sound at their pitch are left out."""
+    """Notes of the sources of the split "test" at KEYS. Notes that do not sound at their pitch are left out."""
     sources = [source for source in catalogue(seed, soundfonts) if source.split == "test"]
     for source in evenly(sources, limit):
         for midi in KEYS:
@@ -70,10 +71,11 @@ def held_out(seed: int, soundfonts: Path | None, limit: int | None) -> Iterator[
 def elsewhere(
     soundfonts: Path | None, limit: int | None, left_out: Callable[[str], None] = lambda line: None
 ) -> Iterator[HeldOutNote]:
-    """Notes of what the network was never trained on: two more soundfonts (recordings, pads, an FM chip), spoken words,
-    vowels of other voices. The source's family says which. What is not installed is named to `left_out`."""
+    """Notes of kinds that the network was not trained on: two more soundfonts (recordings, pads, an FM chip), recorded
+    voices, spoken words, and vowels of other voices. The family of the source says which. `left_out` is called with
+    what is not installed."""
     recordings = [program for program in range(128) if program not in PADS]
-    parts = (  # generators: each finds out for itself what it misses
+    parts = (  # each raises UserError where something is missing
         _unseen(UNSEEN, "another soundfont", soundfonts, limit, recordings),
         _unseen(UNSEEN, "pads", soundfonts, limit, PADS),
         _unseen(UNSEEN_FM, "FM chip", soundfonts, limit, range(128)),
@@ -99,6 +101,7 @@ def _played(source: Source, midi: int) -> Iterator[HeldOutNote]:
 
 
 def loud_frames(features: Features) -> NDArray[np.int64]:
+    """Every eighth of the frames within LOUD_DB of the loudest."""
     level = features.level_db()
     return np.flatnonzero(level > level.max() - LOUD_DB)[::EVERY]
 
@@ -142,7 +145,7 @@ def _said(voice: str, speed: str, text: str) -> Sound:
 
 
 def _spoken(name: str, family: str, sound: Sound) -> Iterator[HeldOutNote]:
-    """The voiced part of a recording: elsewhere partials mean nothing."""
+    """A recording, of which only the voiced frames are measured."""
     try:
         pitch = track(sound)
     except Unpitched:
@@ -168,19 +171,23 @@ def _vowels(limit: int | None) -> Iterator[HeldOutNote]:
 
 
 def _at_its_key(notes: Iterator[HeldOutNote]) -> Iterator[HeldOutNote]:
-    """Without those that sound at another octave than their key."""
+    """Those of `notes` that sound at the octave of their key."""
     return (note for note in notes if offset(note.sound, note.midi) == 0)
 
 
 def evenly(items: Sequence[T], limit: int | None) -> list[T]:
-    """At most `limit` of `items`, spread over all of them."""
+    """At most `limit` of `items`, spread over all of them.
+
+    >>> evenly(range(10), 3)
+    [0, 4, 9]
+    """
     if limit is None or limit >= len(items):
         return list(items)
     return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, limit).astype(int))]
 
 
 def glides() -> Iterator[tuple[str, Features]]:
-    """(what glides, its features) of diphthongs on one pitch: what lies between two vowels of a voice is in them."""
+    """(name, features) of diphthongs on one pitch, which hold the sounds between two vowels of a voice."""
     espeak.check_installed()
     for voice in GLIDERS:
         for name, phoneme in GLIDES.items():
@@ -188,10 +195,10 @@ def glides() -> Iterator[tuple[str, Features]]:
             features = analyse(sound, track(sound))
             level = features.level_db()
             first, *_, last = np.flatnonzero(level > level.max() - GLIDING_DB)
-            edge = (last - first) // 7  # where the voice comes and goes, nothing glides yet
+            edge = (last - first) // 7  # at its beginning and its end the voice does not glide
             yield name, rows(features, slice(first + edge, last - edge))
 
 
 def below_level(features: Features) -> Floats:
-    """Partials (T, K) in dB under the frame's level: what spectra are compared by."""
+    """Partials (T, K) in dB under the level of the frame, as spectra are compared."""
     return relative(features.partials_db, features.level_db())

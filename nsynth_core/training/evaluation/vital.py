@@ -1,4 +1,4 @@
-"""A real synth with a knob to turn: Vital, through the package vita (a test dependency; GPL, so never required)."""
+"""A real synth with a knob: Vital, through the package vita. That is GPL, so it is a test dependency only."""
 
 from __future__ import annotations
 
@@ -32,13 +32,18 @@ def pulse(width: float) -> Reals:
 
 
 def sine() -> Reals:
+    """One cycle of a sine."""
     return np.asarray(np.sin(2 * np.pi * np.arange(CYCLE) / CYCLE))
 
 
 @dataclass(frozen=True)
 class VitalPatch:
-    """Vital's settings beside its first preset, the knob `control` and its ends; `waves`: a table's cycles, by
-    oscillator. Vital's own table is a saw."""
+    """A patch of Vital with one knob.
+
+    control   the knob, and its ends `low` and `high`
+    settings  that differ from Vital's first preset
+    waves     the cycles of each oscillator's table; without them it plays a saw
+    """
 
     control: str
     low: float
@@ -61,7 +66,7 @@ PATCHES = {  # cutoff in MIDI semitones, FM amount and resonance 0..1, a table's
         "osc_1_wave_frame", 0, 256, {}, ([pulse(width) for width in np.linspace(*WIDTHS)],)
     ),
 }
-STILL = {  # every note begins alike, and nothing moves
+STILL = {  # every note starts in the same phase, and nothing moves
     **{"osc_1_on": 1, "osc_1_phase": 0, "osc_1_random_phase": 0, "osc_2_random_phase": 0},
     **{"env_1_attack": 0, "env_1_sustain": 1},
 }
@@ -76,7 +81,7 @@ def play(midi: int, turns: Sequence[float], rate: int) -> Iterator[tuple[str, li
         import vita
     except ImportError as error:
         raise UserError("vita: not installed (Vital's patches); pip install vita") from error
-    # Vital flushes subnormal numbers to zero in the thread it runs in, for good: that must not be the caller's
+    # Vital makes its thread flush subnormal numbers to zero for good, so it must not run in the caller's
     with ThreadPoolExecutor(1) as thread:
         synth = thread.submit(vita.Synth).result()
         for name, patch in PATCHES.items():
@@ -100,7 +105,7 @@ def _turned(synth: Any, patch: VitalPatch, midi: int, turns: Sequence[float], ra
     sounds = []
     for turn in turns:
         synth.get_controls()[patch.control].set(patch.low + (patch.high - patch.low) * turn)
-        synth.render(midi, 1.0, 0.5, 0.5)  # controls glide from where they stood
+        synth.render(midi, 1.0, 0.5, 0.5)  # controls glide from where they were
         samples: Floats = np.ascontiguousarray(synth.render(midi, 1.0, SECONDS, SECONDS).T, dtype=np.float32)
         sounds.append(Sound(samples, rate))
     return sounds
