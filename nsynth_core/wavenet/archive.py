@@ -1,4 +1,4 @@
-"""Checkpoints in archives (.tar, .tar.gz), which anybody may have made."""
+"""Unpacks checkpoints from archives (.tar, .tar.gz). Anybody may have made them, so nothing in them is trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from nsynth_core.errors import UserError
 
-MAX_BYTES = 4 << 30  # a training run's own checkpoint of the full size holds 1 GB
+MAX_BYTES = 4 << 30  # unpacked; the checkpoint of a training run of the full size has 1 GB
 MAX_MEMBERS = 10_000  # of an archive
 MAX_NAME = 1 << 16  # bytes of a header that only names a member
 NAMING = (
@@ -26,7 +26,8 @@ WHERE = "give the folder, the .tar or the prefix (.../model.ckpt-200000) of NSyn
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header. Those that only name a member, or its holes, are read into memory as long as they say."""
+    """The header of a member. tarfile reads headers that only name a member, or its holes, into memory, as long as they
+    claim to be. So long ones are refused."""
 
     @classmethod
     def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
@@ -37,15 +38,15 @@ class _Header(tarfile.TarInfo):
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Write the checkpoint's files of an archive, flat, into `folder`. Nothing in it is trusted.
+    """Write the files of the checkpoint in `archive` into `folder`, without subfolders.
 
-    Raises UserError where it would reach outside, is too large, damaged or no archive.
+    Raises UserError for an archive that would write outside `folder`, is too large or damaged, and for other files.
     """
     left = MAX_BYTES
     try:
         with archive.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
-        # of packed ones only gzip's, which unpacks in little memory
+        # the only compression read is gzip, which unpacks in little memory
         with tarfile.open(archive, "r:gz" if packed else "r:", tarinfo=_Header) as tar:
             for number, member in enumerate(tar):
                 name = PurePosixPath(member.name)

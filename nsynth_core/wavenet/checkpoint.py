@@ -1,6 +1,6 @@
-"""Checkpoints of the official layout: read from a folder, a prefix or a .tar, checked, and written.
+"""Checkpoints in the official layout: reads them from a folder, a prefix or a .tar, checks and writes them.
 
-Names and shapes are those of Magenta's NSynth WaveNet (`h512_bo16`); only the widths may differ.
+Names and shapes are those of Magenta's NSynth WaveNet (`h512_bo16`). Only the widths may differ.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Weights:
-    """The variables of one network: `arrays` by official name, float32. Decoder only where no name starts with ae_."""
+    """The variables of one network: `arrays` by official name, float32. Names of the encoder start with ae_."""
 
     arrays: Mapping[str, Floats]
 
@@ -59,11 +59,12 @@ class Weights:
 
     @property
     def has_encoder(self) -> bool:
+        """False for a checkpoint that only decodes."""
         return "ae_startconv/W" in self.arrays
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over names, shapes and numbers, whatever file they came from: for provenance and caches."""
+        """SHA-256 of names, shapes and numbers, whatever file they came from. Provenance and caches name it."""
         sum_ = hashlib.sha256()
         for name in sorted(self.arrays):
             sum_.update(f"{name} {self.arrays[name].shape}\n".encode())
@@ -72,7 +73,11 @@ class Weights:
 
 
 def decoder_shapes(width: int = 512, skip: int = 256, latent: int = 16) -> Shapes:
-    """Name → shape of the decoder's 250 variables."""
+    """Name -> shape of the 250 variables of the decoder.
+
+    >>> len(decoder_shapes())
+    250
+    """
     scopes = {"startconv": (TAPS, 1, width), "skip_start": (1, width, skip)}
     for i in range(1, LAYERS + 1):
         scopes |= {
@@ -87,7 +92,11 @@ def decoder_shapes(width: int = 512, skip: int = 256, latent: int = 16) -> Shape
 
 
 def encoder_shapes(width: int = 128, latent: int = 16) -> Shapes:
-    """Name → shape of the encoder's 124 variables."""
+    """Name -> shape of the 124 variables of the encoder.
+
+    >>> len(encoder_shapes())
+    124
+    """
     scopes = {"ae_startconv": (TAPS, 1, width)}
     for i in range(1, LAYERS + 1):
         scopes |= {f"ae_dilatedconv_{i}": (TAPS, width, width), f"ae_res_{i}": (1, width, width)}
@@ -102,11 +111,14 @@ def _variables(scopes: Mapping[str, tuple[int, int, int]]) -> Shapes:
 
 
 def load(path: str | os.PathLike[str], averages: bool = False) -> Weights:
-    """Read a checkpoint: its folder, its prefix, one of its files, or a .tar of them.
+    """Read a checkpoint.
 
-    The widths are those of its shapes. `averages` takes `<name>/ExponentialMovingAverage` in place of `<name>`; other
-    keys are ignored. A checkpoint without any encoder variable gives a decoder only. Raises UserError where a file or
-    variable is missing, mis-shaped, damaged, not finite, or where an archive would reach outside its folder.
+    path: its folder, its prefix, one of its files, or a .tar of them
+    averages: True reads `<name>/ExponentialMovingAverage` in place of `<name>`
+    The widths are those of its shapes. Other variables are ignored. A checkpoint without variables of the encoder only
+    decodes.
+    Raises UserError where a file or a variable is missing, has another shape, is damaged or not finite, and for an
+    archive that would write outside its folder. Raises MissingExtra without TensorFlow.
     """
     require_tensorflow("nsynth")
     given = Path(path)
@@ -116,7 +128,7 @@ def load(path: str | os.PathLike[str], averages: bool = False) -> Weights:
 
 @contextmanager
 def _prefix(given: Path) -> Iterator[Path]:
-    """The checkpoint's prefix; archives are unpacked for as long as it is needed."""
+    """The prefix of the checkpoint. Archives are unpacked while it is used."""
     folder = given.parent if given.name == "checkpoint" and given.is_file() else given
     if folder.is_dir():
         yield _only_prefix(folder, given)
@@ -133,24 +145,24 @@ def _prefix(given: Path) -> Iterator[Path]:
 
 
 def _only_prefix(folder: Path, given: Path) -> Path:
-    """The prefix in a folder: the one its `checkpoint` file names, else the one with the most steps."""
+    """The prefix in a folder: the one that its file `checkpoint` names, or the one with the most steps."""
     try:
-        found = {file.with_suffix("") for file in folder.glob("*.index") if file.is_file()}
-        if not found:
-            found = {file.with_suffix("") for file in folder.glob("*/*.index") if file.is_file()}
+        prefixes = {file.with_suffix("") for file in folder.glob("*.index") if file.is_file()}
+        if not prefixes:
+            prefixes = {file.with_suffix("") for file in folder.glob("*/*.index") if file.is_file()}
         latest = folder / "checkpoint"
         if latest.is_file() and latest.stat().st_size < 1 << 16:
-            # a path written on another machine: only its last component means anything here
+            # the path is that of another machine: only its last part is of use
             named = re.search(
                 r'^model_checkpoint_path: "(?:.*[/\\])?([^/\\"]+)"', latest.read_text("utf-8", "replace"), re.M
             )
-            if named and folder / named[1] in found:
+            if named and folder / named[1] in prefixes:
                 return folder / named[1]
     except OSError as error:
         raise UserError(f"{given}: cannot be read: {error.strerror}") from error
-    if not found:
+    if not prefixes:
         raise UserError(f"{given}: holds no checkpoint (no .index file); {WHERE}")
-    return max(found, key=lambda prefix: (_step(prefix), prefix.name))
+    return max(prefixes, key=lambda prefix: (_step(prefix), prefix.name))
 
 
 def _step(prefix: Path) -> int:
@@ -159,20 +171,20 @@ def _step(prefix: Path) -> int:
 
 
 def _read(given: Path, prefix: Path, averages: bool) -> Weights:
-    held = _Held(given, prefix)
+    files = _Files(given, prefix)
     suffix = AVERAGE if averages else ""
-    expected = _expected(given, held.shapes, suffix)
-    arrays = held.read({name + suffix: shape for name, shape in expected.items()})
+    expected = _expected(given, files.shapes, suffix)
+    arrays = files.read({name + suffix: shape for name, shape in expected.items()})
     return Weights({name: arrays[name + suffix] for name in expected})
 
 
 def read(folder: Path, shapes: Shapes) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of these names and shapes, float32, and `global_step`. Raises UserError as `load` does."""
-    return _Held(folder, _only_prefix(folder, folder)).read({**shapes, STEP: ()})
+    """The arrays of these names and shapes, and `global_step`. Raises UserError as `load` does."""
+    return _Files(folder, _only_prefix(folder, folder)).read({**shapes, STEP: ()})
 
 
-class _Held:
-    """What a checkpoint's files hold, by its index. Raises UserError where they are none."""
+class _Files:
+    """The variables in the files of a checkpoint, by its index. Raises UserError for other files."""
 
     def __init__(self, given: Path, prefix: Path) -> None:
         self._given, self._prefix = given, prefix
@@ -181,27 +193,25 @@ class _Held:
             self._reader = tf.train.load_checkpoint(str(prefix))
             shapes = self._reader.get_variable_to_shape_map()
             self._types = dict(self._reader.get_variable_to_dtype_map())
-        except Exception as error:  # whatever TensorFlow makes of hostile bytes
+        except Exception as error:  # TensorFlow raises many kinds for hostile bytes
             raise UserError(f"{given}: damaged, or no TensorFlow checkpoint ({_reason(error)}); {WHERE}") from error
         self.shapes: Shapes = {name: tuple(shape) for name, shape in shapes.items()}
 
     def read(self, expected: Shapes) -> dict[str, np.ndarray[Any, Any]]:
-        """The arrays of these names, each of its shape. Raises UserError that names the one that is not so."""
+        """The arrays of these names and shapes. Raises UserError that names one that is missing or different."""
         given = self._given
         for name, shape in expected.items():
             _check_there(given, self.shapes, name)
             kind = tf.int32 if name == STEP else tf.float32
             if self.shapes[name] != shape or self._types[name] != kind:
-                found = f"{self._types[name].name} {list(self.shapes[name])}"
-                raise UserError(
-                    f"{given}: variable {name} is {found}, but {kind.name} {list(shape)} is needed; {WHERE}"
-                )
-        # no shape may ask for more memory than the files hold numbers
+                kept = f"{self._types[name].name} {list(self.shapes[name])}"
+                raise UserError(f"{given}: variable {name} is {kept}, but {kind.name} {list(shape)} is needed; {WHERE}")
+        # no shape may need more memory than the files have numbers
         files = [file for file in self._prefix.parent.iterdir() if file.name.startswith(f"{self._prefix.name}.data-")]
-        held = sum(file.stat().st_size for file in files)
+        size = sum(file.stat().st_size for file in files)
         needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
-        if held < needed:
-            raise UserError(f"{given}: cut short: {held} bytes of data, at least {needed} are needed; copy it again")
+        if size < needed:
+            raise UserError(f"{given}: cut short: {size} bytes of data, at least {needed} are needed; copy it again")
         free = memory.free()
         if free is not None and needed > memory.USABLE * free:
             raise UserError(
@@ -223,13 +233,13 @@ class _Held:
 
 
 def _expected(given: Path, shapes: Shapes, suffix: str) -> Shapes:
-    """What must be there, at the widths that most of the checkpoint's own shapes tell."""
+    """The shapes that must be there, at the widths that most of the checkpoint's shapes have."""
 
     def size(scope: str, axis: int) -> int:
         names = [f"{scope}_{i}/W{suffix}" for i in range(1, LAYERS + 1)]
-        told = Counter(shapes[name][axis] for name in names if len(shapes.get(name, ())) == 4)
+        sizes = Counter(shapes[name][axis] for name in names if len(shapes.get(name, ())) == 4)
         _check_there(given, shapes, next((name for name in names if name in shapes), names[0]))
-        most = told.most_common(1)[0][0] if told else 0
+        most = sizes.most_common(1)[0][0] if sizes else 0
         if not 1 <= most <= MAX_WIDTH:
             raise UserError(
                 f"{given}: variable {names[0]} has the impossible shape {list(shapes.get(names[0], ()))}; {WHERE}"

@@ -1,20 +1,20 @@
 """The dilated convolutions of all layers, BLOCK samples at a time: by their definition, or with a third fewer products.
 
-A layer of dilation d sees its own input at times t - 2d, t - d and t through the taps g0, g1 and g2 of its filter.
+A layer of dilation d filters its input at the times t - 2d, t - d and t with the taps g0, g1 and g2.
 
-`Direct` is for few streams, which wait for filters to come from memory. Both past inputs are known min(d, BLOCK)
-samples ahead, so these two thirds of a filter are applied to that many samples in one product: the filter is read once
-a block, not once a sample, and the sum is the same.
+`Direct` is for few streams, where reading the filters from memory takes the time. Both past inputs are known min(d,
+BLOCK) samples ahead. So these two thirds of a filter are applied to as many samples in one product: the filter is read
+once a block, not once a sample, and the sum is the same.
 
-`Paired` is for many streams, which wait for the arithmetic. Two samples d apart share products (Winograd's F(2, 3):
-The Arithmetic Complexity of Computations, 1980): with the inputs x0 ... x3 at t - 2d ... t + d
+`Paired` is for many streams, where the arithmetic takes the time. Two samples d apart share products (Winograd's
+F(2, 3): The Arithmetic Complexity of Computations, 1980). With the inputs x0 ... x3 at t - 2d ... t + d,
 
     y(t)     = (x0 - x2) g0 + p + q        p = (x1 + x2) (g0 + g1 + g2) / 2
     y(t + d) = p - q + (x3 - x1) g2        q = (x2 - x1) (g0 - g1 + g2) / 2
 
-so that three products, of what is known at t, and one at t + d stand for six. The first half of every 2d samples takes
-three and keeps p - q, the second takes one. The sums are the same but for rounding, which is enough to send a stream
-another way.
+Three products of inputs known at t and one at t + d replace six. Of every 2d samples, the first half computes three and
+keeps p - q, and the second half computes one. The sums differ only by rounding, but that is enough for a stream to draw
+other samples.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ Turn: TypeAlias = "Generator[Known, list[tf.Tensor], None]"
 
 
 class Convolution(Protocol):
-    """The convolutions of `count` streams. What changes is in `variables`, all zero at time 0."""
+    """The convolutions of `count` streams. Their state is in `variables`, which are zero at time 0."""
 
     variables: list[tf.Variable]
 
     def turn(self, block: tf.Tensor, conditions: list[tf.Tensor]) -> Turn:
-        """One block: yields what is known before each sample, is sent the layers' inputs at it, and at last yields
-        nothing. `conditions` (count, outputs) are added to each layer."""
+        """One block. Before each sample it yields what is known, and is sent the inputs of the layers at this sample.
+        At the end it yields an empty list. `conditions` (count, outputs) are added to each layer."""
 
     def layer(self, layer: int, x: tf.Tensor, known: Known) -> tf.Tensor:
-        """One layer's output (count, outputs) at a sample from its input `x` (count, width) and what is known."""
+        """The output (count, outputs) of a layer at a sample, from its input `x` (count, width) and what is known."""
 
 
 class Direct:
-    """Tap by tap, the past ones ahead. `taps` (3, width, outputs) of each layer."""
+    """Tap by tap, with the past taps computed ahead. `taps` (3, width, outputs) of each layer."""
 
     def __init__(self, taps: list[Floats], count: int, kind: tf.DType):
         self.count, self.width = count, taps[0].shape[1]
@@ -74,14 +74,14 @@ class Direct:
                 elif j % d == 0:
                     past[i] = self._ahead(i, tf.stack(rows[i][-2 * d : -d]), tf.stack(rows[i][-d:]), conditions[i])
             inputs = yield [past[i][j % min(d, BLOCK)] for i, d in enumerate(DILATIONS)]
-            for row, seen in zip(rows, inputs, strict=True):
-                row.append(seen)
+            for row, x in zip(rows, inputs, strict=True):
+                row.append(x)
         for row, ring in zip(rows, rings, strict=True):
             ring.scatter_update(tf.IndexedSlices(tf.stack(row[-BLOCK:])[None], (block % ring.shape[0])[None]))
         yield []
 
     def _ahead(self, layer: int, older: tf.Tensor, newer: tf.Tensor, condition: tf.Tensor) -> list[tf.Tensor]:
-        """What a layer's two past taps and its conditioning give for the next samples, as many as there are rows."""
+        """The sum of the two past taps and the conditioning for the next samples, as many as there are rows."""
         first, second = self._past[layer]
         flat = (-1, self.width)
         z = product(tf.reshape(older, flat), first) + product(tf.reshape(newer, flat), second)
@@ -93,7 +93,7 @@ class Direct:
 
 
 class Paired:
-    """In pairs of samples a dilation apart. `taps` as of `Direct`."""
+    """In pairs of samples that are a dilation apart. `taps` as in `Direct`."""
 
     def __init__(self, taps: list[Floats], count: int, kind: tf.DType):
         self._filters = [[packed(filter_, count, kind) for filter_ in _transformed(three)] for three in taps]
@@ -113,11 +113,11 @@ class Paired:
         time, condition, d = known[0], known[1 + layer], DILATIONS[layer]
         first, sum_, difference, last = self._filters[layer]
         inputs, kept = self._inputs[layer], self._kept[layer]
-        here, place = time % (2 * d), time % d
-        older = tf.gather(inputs, here)  # 2d ago
+        slot, place = time % (2 * d), time % d
+        older = tf.gather(inputs, slot)  # 2d ago
 
         def earlier() -> tf.Tensor:
-            newer = tf.gather(inputs, here + d)
+            newer = tf.gather(inputs, slot + d)
             p, q = product(newer + x, sum_), product(x - newer, difference)
             kept.scatter_update(tf.IndexedSlices(p - q, place))
             return tf.add_n([product(older - x, first), p, q, condition])
@@ -125,12 +125,12 @@ class Paired:
         def later() -> tf.Tensor:
             return tf.add_n([product(x - older, last), tf.gather(kept, place), condition])
 
-        y = tf.ensure_shape(tf.cond(here < d, earlier, later), condition.shape)
-        inputs.scatter_update(tf.IndexedSlices(x, here))
+        y = tf.ensure_shape(tf.cond(slot < d, earlier, later), condition.shape)
+        inputs.scatter_update(tf.IndexedSlices(x, slot))
         return y
 
 
 def _transformed(taps: Floats) -> list[Floats]:
-    """The four filters of a pair for three taps, rounded once."""
+    """The four filters of a pair from three taps, each rounded once."""
     g0, g1, g2 = taps.astype(np.float64)
-    return [np.asarray(each, dtype=np.float32) for each in (g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2)]
+    return [np.asarray(filter_, dtype=np.float32) for filter_ in (g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2)]

@@ -1,4 +1,4 @@
-"""Encodings as Magenta's tools keep them: a .npy of float32 [frames, 16], or [1, frames, 16]."""
+"""Encodings in the files of Magenta's tools: a .npy of float32 [frames, 16] or [1, frames, 16]."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.notes import note_name, pitch_in_name
 
-SUFFIX = "_embeddings.npy"  # nsynth_save_embeddings appends it to a sound's name
+SUFFIX = "_embeddings.npy"  # nsynth_save_embeddings adds it to the name of a sound
 MAX_FRAMES = 18_750  # ten minutes
 MAX_LATENT = 4096
 
 
 def read(path: Path, latent: int | None = 16) -> Floats:
-    """The encoding (frames, latent), float32, of a .npy with or without a leading axis of one; None takes any latent.
+    """Read the encoding in a .npy, float32 (frames, latent).
 
-    Raises UserError: missing, no .npy, another shape, not numbers, not finite, none or more than MAX_FRAMES frames.
+    latent: numbers in a frame; None accepts 1..4096
+    Raises UserError for a missing file, one that is no .npy, another shape, values that are not finite numbers, and for
+    no or more than 18,750 frames.
     """
     try:
-        # mapped, so that a header that promises terabytes is found out before they are asked for
+        # mapped, so that a header that claims terabytes allocates nothing
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
@@ -50,15 +52,15 @@ def read(path: Path, latent: int | None = 16) -> Floats:
 
 
 def files(source: Path) -> dict[float, Path]:
-    """MIDI pitch → file, ascending, of the NAME_PITCH encodings in a folder, or of those that a pattern picks
-    (embeddings_input/flute_*.npy)."""
+    """MIDI pitch -> file, in ascending order, of the NAME_PITCH encodings in a folder, or of those that a pattern such
+    as embeddings_input/flute_*.npy matches."""
     folder, pattern = (source, "*.npy") if source.is_dir() else (source.parent, source.name)
-    found = {pitch_in_name(path.stem): path for path in sorted(folder.glob(pattern)) if path.suffix.lower() == ".npy"}
-    return dict(sorted((pitch, path) for pitch, path in found.items() if pitch is not None))
+    paths = {pitch_in_name(path.stem): path for path in sorted(folder.glob(pattern)) if path.suffix.lower() == ".npy"}
+    return dict(sorted((pitch, path) for pitch, path in paths.items() if pitch is not None))
 
 
 def is_coded(source: Path) -> bool:
-    """True for a .npy, a pattern of them, and a folder that holds NAME_PITCH encodings and no NAME_PITCH sound."""
+    """True for a .npy, for a pattern of them, and for a folder of NAME_PITCH encodings without NAME_PITCH sounds."""
     if not source.is_dir():
         return source.suffix.lower() == ".npy"
     return bool(files(source)) and not sound_files(source)
@@ -67,38 +69,40 @@ def is_coded(source: Path) -> bool:
 def load_instrument(
     source: Path, latent: int | None = None, pitch: float | None = None, otherwise: float | None = None
 ) -> Instrument:
-    """Encodings as a sound of NSynth's: a .npy, whose MIDI pitch is `pitch`, the one in its name
-    (flute_60_embeddings.npy) or `otherwise`; or a folder or pattern of such files. Each is read now.
+    """Encodings as an instrument for NSynth.
 
-    Raises UserError: as `read`, and for a name without a pitch.
+    source: a .npy, or a folder or a pattern of NAME_PITCH files such as flute_60_embeddings.npy
+    latent: as in `read`
+    pitch: MIDI pitch of a single file; None for the one in its name, or else for `otherwise`
+    All files are read at once. Raises UserError as `read` does, and where the pitch is not known.
     """
     if source.is_dir() or "*" in source.name:
-        found = files(source)
-        if not found:
+        paths = files(source)
+        if not paths:
             raise UserError(f"{source}: no NAME_PITCH encodings (such as flute_60_embeddings.npy) there")
         name = source.name.partition("_*")[0]
-        said = f"{name}: {len(found)} encodings of NSynth's"
+        description = f"{name}: {len(paths)} encodings of NSynth's"
     else:
         pitches = (pitch, pitch_in_name(source.stem), otherwise)
-        own = next((each for each in pitches if each is not None), None)
+        own = next((number for number in pitches if number is not None), None)
         name = source.stem.removesuffix("_embeddings")
         if own is None:
             raise UserError(
                 f"{source}: encodings say no pitch; give it behind its name, e.g. {source}@C3, or call it "
                 f"{name}_48{SUFFIX}"
             )
-        found = {own: source}
-        said = f"{source.name}: %d frames of NSynth's, {note_name(own)}"
-    codes = [read(path, latent) for path in found.values()]
+        paths = {own: source}
+        description = f"{source.name}: %d frames of NSynth's, {note_name(own)}"
+    codes = [read(path, latent) for path in paths.values()]
 
     def load(_: int) -> Embedding:
         raise UserError(f"{source}: holds encodings of NSynth; --engine nsynth decodes them, no other")
 
-    told = (said.replace("%d", str(len(codes[0]))),)
-    return Instrument(name, tuple(found), load, len(found) == 1, told, codes=codes.__getitem__)
+    lines = (description.replace("%d", str(len(codes[0]))),)
+    return Instrument(name, tuple(paths), load, len(paths) == 1, lines, codes=codes.__getitem__)
 
 
 def write(path: Path, encoding: Floats, force: bool = False) -> None:
-    """Write an encoding (frames, latent) as float32, atomically and without a batch axis, as Magenta does."""
+    """Write an encoding (frames, latent) as Magenta does: float32, without a batch axis."""
     with atomic(path, force) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(encoding, dtype=np.float32), allow_pickle=False)

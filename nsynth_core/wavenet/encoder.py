@@ -1,4 +1,4 @@
-"""Audio → encodings, in pieces of bounded memory."""
+"""Audio -> encodings, in pieces, so that memory is bounded."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ from nsynth_core.wavenet.checkpoint import Weights
 from nsynth_core.wavenet.mulaw import network_input, quantise
 from nsynth_core.wavenet.network import EDGE, HOP
 
-PIECE = 128  # frames encoded at once: 64 MB an activation at full width
-OVERLAP = -(-EDGE // HOP)  # frames beyond a piece that its encodings see
+PIECE = 128  # frames encoded at once; an activation of them has 64 MB at full width
+OVERLAP = -(-EDGE // HOP)  # frames on either side of a piece that its encodings depend on
 Update = Callable[[int, int, str], None]
 
 
 @lru_cache(maxsize=1)
 def _compiled() -> Any:
+    """The encoder as a TensorFlow function."""
     return tf.function(network.encode, autograph=False)
 
 
 def encode(weights: Weights, audio: Floats, progress: Update = lambda done, total, note: None) -> Floats:
-    """The encodings (N, frames, latent) of audio (N, samples) at 16 kHz, mono, nominally -1 <= x < 1.
+    """Encode sounds.
 
-    frames = samples // 512; what is left over is cut off, as NSynth does. The last six frames depend on what follows
-    them, the first six on what precedes: silence outside is not assumed, the network's own zero padding is (it was
-    trained on cut clips). Raises UserError below 512 samples, and for a checkpoint without an encoder.
+    audio: (N, samples) mono at 16 kHz, -1 <= x < 1; samples beyond are clipped
+    progress: called with the pieces done, the pieces in all and a note
+    Returns float32 (N, samples // 512, latent). The rest of the samples is cut off, as NSynth does. The first and the
+    last six frames depend on what is outside the sound: zeros between the layers, as in training, which is not the same
+    as silence.
+    Raises UserError for fewer than 512 samples, and for a checkpoint without an encoder.
     """
     count, samples = audio.shape
     frames = samples // HOP
@@ -40,7 +44,7 @@ def encode(weights: Weights, audio: Floats, progress: Update = lambda done, tota
         raise UserError("this checkpoint holds only the decoder; to encode sounds, give one with the ae_ variables too")
     if frames == 0:
         raise UserError(f"{samples} samples at 16 kHz are too short to encode; at least {HOP} are needed (32 ms)")
-    # beyond full scale is no legal class; at exactly +1 the published network saw 128, so that stays
+    # beyond full scale there is no class; exactly +1 gives 128, as when the published network was trained
     x = network_input(quantise(np.clip(audio, -1, 1)))
     variables = {name: tf.constant(array) for name, array in weights.arrays.items() if name.startswith("ae_")}
     out = np.empty((count, frames, weights.latent), dtype=np.float32)

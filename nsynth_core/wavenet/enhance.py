@@ -1,4 +1,4 @@
-"""What lies above NSynth's 8 kHz, from the harmonic engine's rendering of the same blend."""
+"""Adds what lies above NSynth's 8 kHz, from the harmonic engine's rendering of the same blend."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from scipy.ndimage import gaussian_filter1d
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.wavenet.network import RATE
 
-SMOOTH = 0.02  # seconds over which levels are compared
-QUIET = 1e-8  # mean square, -80 dBFS: below it nothing is compared
+SMOOTH = 0.02  # seconds over which levels are smoothed
+QUIET = 1e-8  # added to mean squares (-80 dBFS), so that silence is not compared
 
 
 def enhanced(note: Sound, full: Sound) -> Sound:
     """`note` (at 16 kHz) at the rate of `full`, with what `full` has above 8 kHz.
 
-    Both have as many channels and begin together; what `full` lacks at its end is silence. The added part is as loud
-    against the note as it is in `full`, or as the note's top octave is, whichever is less: where NSynth came out darker
-    or quieter, so does what lies above. It is what resampling to 16 kHz takes away, so the two parts meet exactly.
+    Both have the same number of channels and start together. Where `full` is shorter, nothing is added.
+    The added part is as loud beside the note as it is in `full`, or beside the note's octave from 4 to 8 kHz, whichever
+    is quieter: where NSynth's note is darker or quieter, so is the added part. It is what resampling to 16 kHz removes,
+    so both parts meet without a gap.
+
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, (4800, 1)).astype(np.float32)
+    >>> enhanced(Sound(noise[::3], RATE), Sound(noise, 48_000)).samples.shape
+    (4800, 1)
     """
     wide = resample(note, full.rate)
     samples = np.zeros((len(wide.samples), full.channels), dtype=np.float32)
@@ -34,13 +39,13 @@ def enhanced(note: Sound, full: Sound) -> Sound:
 
 
 def _top_octave(samples: Floats) -> Floats:
-    """What lies between 4 and 8 kHz."""
+    """The part of `samples` between 4 and 8 kHz."""
     low = resample(Sound(samples, RATE), RATE // 2)
     return samples - _fit(resample(low, RATE).samples, len(samples))
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
-    """(n,): the amplitude of `a` over that of `b`, both (n, channels), smoothed."""
+    """The smoothed amplitude of `a` over that of `b`, (n,); both are (n, channels)."""
     power = [gaussian_filter1d((x.astype(np.float64) ** 2).mean(1), SMOOTH * RATE) + QUIET for x in (a, b)]
     return np.asarray(np.sqrt(power[0] / power[1]), dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""Encodings → audio: any number of streams, in batches that fit the memory, reproducible and resumable."""
+"""Encodings -> audio: any number of streams, in batches that fit the memory. Runs can be repeated and resumed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nsynth_core.wavenet.products import LEAST
 from nsynth_core.wavenet.streams import CALL, Streams
 from nsynth_core.wavenet.unfinished import Unfinished, fingerprint, read, write
 
-BATCH = 64  # streams at once: more make a sample no cheaper
-WIDE = 24  # streams of a run from which convolutions in pairs are clearly faster (measured: docs/nsynth.md)
+BATCH = 64  # streams at once; with more, a sample takes as long
+WIDE = 24  # from so many streams on, convolutions in pairs are clearly faster (docs/nsynth.md has the measurements)
 GRAPH_BYTES = 300 << 20  # the compiled loop
-WORKING = 6  # values a layer, sample of a block and channel that are alive at once
+WORKING = 6  # values in memory at once for each layer, sample of a block and channel
 AUDIO = restore(np.arange(CLASSES) - HALF)
 
 
@@ -143,25 +143,33 @@ class _Run:
 
 
 def uniforms_of(seed: int, stream: int, start: int, stop: int) -> NDArray[np.float64]:
-    """The uniforms of samples start..stop of a stream, `start` a multiple of 4. Any part can be had without the others.
+    """The random numbers in [0, 1) of the samples start..stop of a stream. `start` is a multiple of 4.
 
-    Philox (Salmon et al. 2011): a counter turned into four numbers by a keyed hash.
+    Any part can be computed without the others: Philox (Salmon et al. 2011) turns a counter into four numbers by a hash
+    with a key.
+
+    >>> bool((uniforms_of(0, 1, 0, 8)[4:] == uniforms_of(0, 1, 4, 8)).all())
+    True
     """
     source = np.random.Philox(key=[seed, stream], counter=[start // 4, 0, 0, 0])
     return np.random.Generator(source).random(stop - start)
 
 
 def is_wide(streams: int, precision: str = PRECISIONS[0]) -> bool:
-    """Whether a run of so many streams, in whatever batches, does its convolutions in pairs (`convolution.Paired`)."""
+    """Whether a run of so many streams, in any batches, computes convolutions in pairs (`convolution.Paired`).
+
+    >>> is_wide(2), is_wide(64)
+    (False, True)
+    """
     return streams >= WIDE and precision == PRECISIONS[0]
 
 
 def memory_needed(weights: Weights, streams: int, precision: str = PRECISIONS[0], wide: bool | None = None) -> int:
-    """Bytes that generating so many streams at once takes, beside TensorFlow and the loaded weights (measured)."""
+    """Bytes that generating so many streams at once needs, without TensorFlow and the loaded weights (measured)."""
     wide = is_wide(streams, precision) if wide is None else wide
     bytes_ = 4 if precision == PRECISIONS[0] else 2
     filters: int = sum(array.size for name, array in weights.arrays.items() if not name.startswith("ae_"))
-    if wide:  # four filters for three taps, and of each pair's first sample what the second needs
+    if wide:  # four filters for three taps, and what the second sample of a pair needs of the first
         filters += sum(weights.arrays[f"dilatedconv_{i + 1}/W"][0, 0].size for i in range(LAYERS))
     state = sum(4 * d if wide else max(2 * d, BLOCK) for d in DILATIONS)
     working = WORKING * LAYERS * BLOCK
@@ -175,7 +183,10 @@ def batch_size(
     precision: str = PRECISIONS[0],
     wide: bool | None = None,
 ) -> int:
-    """How many of `count` streams run at once, batches being even. Raises UserError: not even two fit the memory."""
+    """How many of `count` streams run at once, in batches of about the same size.
+
+    Raises UserError where the memory does not hold two streams.
+    """
     wide = is_wide(count, precision) if wide is None else wide
     free = memory.free()
     least = memory_needed(weights, 0, precision, wide)
@@ -198,7 +209,7 @@ def _noise(
     given: NDArray[np.float64] | None,
     rows: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Uniforms (samples up to a whole block, streams)."""
+    """Random numbers (samples, streams), with zeros up to a whole block."""
     if given is None:
         columns = {number: uniforms_of(seed, number, start, stop) for number in set(numbers.tolist())}
         drawn = np.stack([columns[number] for number in numbers.tolist()], axis=1)

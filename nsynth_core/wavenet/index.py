@@ -1,7 +1,7 @@
-"""The index of a checkpoint, looked through before TensorFlow reads it: a malformed entry would end the whole process.
+"""Checks the index of a checkpoint before TensorFlow reads it, which a malformed entry would make abort the process.
 
-It is a table of LevelDB's format: blocks of entries, a block of where those are, a footer of where that is. An entry is
-a BundleEntryProto by the variable's name, and by "" one BundleHeaderProto.
+The index is a table in the format of LevelDB: blocks of entries, a block with their places, and a footer with the place
+of this block. An entry is a name and a value: for a variable a BundleEntryProto, for the name "" a BundleHeaderProto.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FOOTER, MAGIC = 48, 0xDB4775248B80FB57
-MOST_BYTES = 64 << 20  # the published network's takes a tenth of a megabyte
+MOST_BYTES = 64 << 20  # the index of the published network has 0.1 MB
 MOST_NUMBERS, MOST_AXES, MOST_FILES = 1 << 40, 254, 99_999
-SNAPPY = 1  # the kind of a packed block; 0 is a plain one
+SNAPPY = 1  # the kind of a compressed block; 0 is a plain one
 
 
 def check(path: Path) -> None:
-    """Raise ValueError, which says why, where an index is malformed or an entry is impossible; OSError."""
+    """Raise ValueError, which says why, for a malformed index or an impossible entry, and OSError for an unreadable
+    file."""
     from google.protobuf.message import DecodeError
 
     if path.stat().st_size > MOST_BYTES:
@@ -31,12 +32,12 @@ def check(path: Path) -> None:
         for _, where in _entries(_block(data, start, size)):
             start, size, _ = _place(where, 0)
             for name, value in _entries(_block(data, start, size)):
-                _check_one(name, value)
+                _check_entry(name, value)
     except (IndexError, DecodeError) as error:
         raise ValueError("its index is malformed") from error
 
 
-def _check_one(name: bytes, value: bytes) -> None:
+def _check_entry(name: bytes, value: bytes) -> None:
     from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 
     if not name:
@@ -55,7 +56,7 @@ def _check_one(name: bytes, value: bytes) -> None:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and where it ends."""
+    """A number stored with seven bits in each byte, and where it ends."""
     number = shift = 0
     while True:
         byte = data[at]
@@ -68,14 +69,14 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _place(data: bytes, at: int) -> tuple[int, int, int]:
-    """Where a block starts, its bytes, and where this was said to its end."""
+    """Where a block starts, how many bytes it has, and where this information ends."""
     start, at = _number(data, at)
     size, at = _number(data, at)
     return start, size, at
 
 
 def _block(data: bytes, start: int, size: int) -> bytes:
-    """The entries of a block, without the list of places where names begin anew."""
+    """The entries of a block, without the list at its end of the places where a name is stored whole."""
     block, kind = data[start : start + size], data[start + size]
     if kind == SNAPPY:
         block = _unpacked(block)
@@ -87,7 +88,7 @@ def _block(data: bytes, start: int, size: int) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and values; of a name only what differs from the one before is there."""
+    """Names and values. Of a name, only the part that differs from the name before is stored."""
     name, at = b"", 0
     while at < len(block):
         shared, at = _number(block, at)
@@ -101,7 +102,7 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """Snappy: pieces as they are, and copies of what lies so far behind."""
+    """Decompress Snappy: literal pieces, and copies of what was decompressed before."""
     length, at = _number(packed, 0)
     out = bytearray()
     while at < len(packed):

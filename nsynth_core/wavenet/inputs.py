@@ -1,4 +1,4 @@
-"""What NSynth takes of an instrument: a recording as it is, at 16 kHz, or encodings."""
+"""What NSynth encodes or decodes of an instrument: its recording at 16 kHz, or its encodings."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from nsynth_core.notes import note_name
 from nsynth_core.sound.features import FRAME_RATE
 from nsynth_core.wavenet.network import RATE
 
-SAME_PITCH = 0.2  # semitones: a recording this near goes in as it is
+SAME_PITCH = 0.2  # semitones: a recording this near to the wanted pitch is not moved
 
 
 def encodings(instrument: Instrument, pitch: float, latent: int) -> Floats:
-    """The encoding (frames, latent) of an instrument of which no more is there, at MIDI `pitch`. Raises UserError: none
-    at that pitch, or one of another checkpoint's."""
+    """The encoding (frames, latent) at MIDI `pitch` of an instrument that consists of encodings.
+
+    Raises UserError where it has none at this pitch, and for encodings of another checkpoint.
+    """
     assert instrument.codes is not None
     near = int(np.argmin(np.abs(np.asarray(instrument.pitches) - pitch)))
     if abs(instrument.pitches[near] - pitch) > SAME_PITCH:
-        there = ", ".join(map(note_name, instrument.pitches))
+        pitches = ", ".join(map(note_name, instrument.pitches))
         raise UserError(
-            f"{instrument.name}: its encodings are those of {there}, and NSynth cannot move them to {note_name(pitch)}"
+            f"{instrument.name}: its encodings are those of {pitches}, and NSynth cannot move them to "
+            f"{note_name(pitch)}"
         )
     codes = instrument.codes(near)
     if codes.shape[1] != latent:
@@ -33,7 +36,11 @@ def encodings(instrument: Instrument, pitch: float, latent: int) -> Floats:
 
 
 def recorded(instrument: Instrument, pitch: float, onset: int) -> Sound | None:
-    """The instrument's recording at `pitch` at 16 kHz, with its onset at feature frame `onset`, if there is one."""
+    """The recording of an instrument at MIDI `pitch`, at 16 kHz, moved so that its onset is at the feature frame
+    `onset`.
+
+    None where it has no recording at this pitch.
+    """
     near = int(np.argmin(np.abs(np.asarray(instrument.pitches) - pitch)))
     if instrument.recording is None or abs(instrument.pitches[near] - pitch) > SAME_PITCH:
         return None
@@ -44,16 +51,20 @@ def recorded(instrument: Instrument, pitch: float, onset: int) -> Sound | None:
 
 
 def held(codes: Floats, frames: int) -> Floats:
-    """The first `frames` of `codes`; the last of them stays for what rounding adds."""
+    """The first `frames` of `codes`. Where they are too few, the last one is repeated.
+
+    >>> held(np.eye(2), 3)[:, 1].tolist()
+    [0.0, 1.0, 1.0]
+    """
     return codes[np.minimum(np.arange(frames), len(codes) - 1)]
 
 
 def stereo(sound: Sound) -> Floats:
-    """(n, 2) within full scale, which is all that the network knows; more channels than two are their mean."""
+    """Left and right (n, 2), clipped to full scale. Both are the mean where there are not two channels."""
     pair = sound.samples if sound.channels == 2 else np.repeat(sound.mid()[:, None], 2, axis=1)
     return np.clip(pair, -1.0, 1.0)
 
 
 def fitted(samples: Floats, length: int) -> Floats:
-    """`samples` (n, channels), cut off or followed by silence."""
+    """`samples` (n, channels), cut off or followed by zeros so that n is `length`."""
     return np.ascontiguousarray(np.pad(samples[:length], ((0, max(0, length - len(samples))), (0, 0))))

@@ -1,4 +1,4 @@
-"""How much memory there is for this program."""
+"""How much memory this program can use."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import re
 import sys
 from pathlib import Path
 
-USABLE = 0.8  # of what is free
-GROUPS = (  # a container's limit, what it uses of it, and what of that are files that can be read again
+USABLE = 0.8  # the share of the free memory that is used
+GROUPS = (  # of a container: its limit, what it uses, and how much of this are files that can be read again
     ("memory.max", "memory.current", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
 )
 
 
 def free() -> int | None:
-    """Bytes that are free: of the machine, of the container and of the process's own limit the least; None where
-    nothing is known."""
+    """Free bytes: the least of the machine's, the container's and the process's. None where none of them is known."""
     known = [size for size in (_machine(), _container(Path("/sys/fs/cgroup")), _process()) if size is not None]
     return min(known, default=None)
 
@@ -30,7 +29,7 @@ def _machine() -> int | None:
     if sys.platform == "win32":
         import ctypes
 
-        # MEMORYSTATUSEX: its own size, load in percent, then eight-byte totals of which the second is what is free
+        # MEMORYSTATUSEX: its size, the load in percent, then totals of eight bytes, of which the second is free
         status = (ctypes.c_ulonglong * 8)(64)
         known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
         return int(status[2]) if known else None

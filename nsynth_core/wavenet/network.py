@@ -1,7 +1,7 @@
-"""The network as a graph over whole clips: the encoder, and the decoder told the true samples ("teacher forced").
+"""The network over whole clips: the encoder, and the decoder with the true samples as its past ("teacher forcing").
 
-Both are differentiable: training uses them too. `generator` runs the decoder a sample at a time.
-Tensors are (N, time, channels). Facts: Engel et al. 2017, section 2; Magenta's `h512_bo16`.
+Both are differentiable, so training uses them too. `generator` runs the decoder sample by sample.
+Tensors are (N, time, channels). Sources: Engel et al. 2017, section 2, and Magenta's `h512_bo16`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ from typing import TypeAlias
 from nsynth_core.lazy import tf
 from nsynth_core.wavenet.checkpoint import DILATIONS
 
-HOP = 512  # samples a frame of the encoding stands for
+HOP = 512  # samples in a frame of the encoding
 RATE = 16_000
-EDGE = 1 + sum(DILATIONS)  # 3070: samples on either side that reach an encoding
+EDGE = 1 + sum(DILATIONS)  # 3070: samples on either side that an encoding depends on
 
 Variables: TypeAlias = "Mapping[str, tf.Tensor]"
 Tap: TypeAlias = "Callable[[str, tf.Tensor], None]"
 
 
 def ignore(scope: str, value: tf.Tensor) -> None:
-    """The tap that looks at nothing."""
+    """The tap that does nothing."""
 
 
 def encode(variables: Variables, x: tf.Tensor, tap: Tap = ignore) -> tf.Tensor:
-    """Encodings (N, T / HOP, latent) of the network's input x (N, T), T a multiple of HOP. Sees EDGE samples ahead."""
+    """Encodings (N, T / HOP, latent) of the input x (N, T), where T is a multiple of HOP.
+
+    tap: called with the name and the value of every convolution
+    """
 
     def conv(scope: str, y: tf.Tensor, dilation: int = 0) -> tf.Tensor:
         out = _convolve(variables, scope, y, (-dilation, 0, dilation) if dilation else (0,))
@@ -41,9 +44,11 @@ def encode(variables: Variables, x: tf.Tensor, tap: Tap = ignore) -> tf.Tensor:
 
 
 def decode(variables: Variables, x: tf.Tensor, encodings: tf.Tensor, tap: Tap = ignore) -> tf.Tensor:
-    """Logits (N, T, 256) of every sample's class, given the network's input of the samples before it.
+    """The logits (N, T, 256) of the class of each sample, from the samples before it.
 
-    x (N, T) holds the true samples, shifted inside; encodings (N, T / HOP, latent).
+    x: (N, T) the input for the true samples; it is shifted by one here
+    encodings: (N, T / HOP, latent)
+    tap: called with the name and the value of every convolution
     """
 
     def conv(scope: str, y: tf.Tensor, dilation: int = 0) -> tf.Tensor:
@@ -69,12 +74,13 @@ def decode(variables: Variables, x: tf.Tensor, encodings: tf.Tensor, tap: Tap = 
 
 
 def _convolve(variables: Variables, scope: str, y: tf.Tensor, offsets: tuple[int, ...]) -> tf.Tensor:
-    """bias + sum over taps of W[tap]·y[t + offset], y = 0 outside: one matrix product, the taps side by side."""
+    """bias + sum over taps of W[tap]·y[t + offset], with y = 0 outside, as one matrix product with the taps side by
+    side."""
     count, time, channels = y.shape
     before, after = max(0, -offsets[0]), max(0, offsets[-1])
     padded = tf.pad(y, ((0, 0), (before, after), (0, 0))) if before or after else y
-    seen = [padded[:, before + offset : before + offset + time] for offset in offsets]
-    stacked = tf.reshape(tf.concat(seen, 2) if len(seen) > 1 else y, (-1, len(offsets) * channels))
+    shifted = [padded[:, before + offset : before + offset + time] for offset in offsets]
+    stacked = tf.reshape(tf.concat(shifted, 2) if len(shifted) > 1 else y, (-1, len(offsets) * channels))
     w = variables[f"{scope}/W"]
     product = tf.matmul(stacked, tf.reshape(w, (len(offsets) * channels, w.shape[3]))) + variables[f"{scope}/biases"]
     return tf.reshape(product, (count, time, w.shape[3]))

@@ -1,12 +1,12 @@
-"""Matrix products whose sums do not depend on how many rows there are.
+"""Matrix products whose sums do not depend on the number of rows.
 
-They must not, or a seed would give another sound in another batch (one last bit, once, and a stream goes another way).
-Products of at least two rows over one filter tap have this property in TensorFlow on x86 (oneDNN adds up in one order
-whatever the rows, and whatever blocks of columns it is asked for); products over two taps at once and of a single row
-do not. Hence a tap a product, and at least two rows.
+If they did, a seed would give another sound in another batch: one different bit is enough for a stream to draw other
+samples. In TensorFlow on x86, products of at least two rows with one tap of a filter have this property, because oneDNN
+adds up in one order for any number of rows and any block of columns. Products with two taps at once, and of a single
+row, do not. So there is one product for each tap, with at least two rows.
 
-Few rows wait for the filter to come from memory, which is faster where each block of columns lies together than row by
-row, a page apart. So filters that meet few rows are kept as blocks of columns.
+With few rows, reading the filter from memory takes the time. This is faster where each block of columns is contiguous
+than where its rows are a page apart. So filters for few rows are stored as blocks of columns.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from nsynth_core.audio import Floats
 from nsynth_core.lazy import tf
 
-LEAST = 2  # rows, see above
-# up to so many rows, blocks of so many columns: where the fewest meet them, all the time goes into reading
+LEAST = 2  # rows of a product, see above
+# up to so many rows, filters are stored in blocks of so many columns
 BLOCKS = ((16, 32), (47, 64))
 IDLE, PAGE = 16, 4096
 
@@ -39,8 +39,11 @@ def packed(array: Floats, rows: int, kind: tf.DType | None = None) -> tf.Tensor:
 
 
 def idle(outputs: int, rows: int) -> int:
-    """Columns of zeros to be added to a filter of so many `outputs`: rows of whole pages share too few places of the
-    cache, a twentieth of the time where many rows meet them."""
+    """How many columns of zeros to add to a filter with so many `outputs`.
+
+    Rows that are whole pages long share few places of the processor's cache. With many rows, this costs a twentieth of
+    the time.
+    """
     return IDLE if rows > BLOCKS[-1][0] and 4 * outputs % PAGE == 0 else 0
 
 

@@ -1,13 +1,13 @@
-"""The incremental decoder: many streams at once, BLOCK samples a turn of one compiled loop.
+"""The incremental decoder: many streams at once, with BLOCK samples in each turn of one compiled loop.
 
-Each layer's convolution is done by `convolution`, in one of two ways. What remains a sample is one product with the
-filters that lead to the next layer and to the sum of the skips, which lie side by side. Conditioning comes ready from
-the caller, once a frame. The published network's thirtieth residual changes nothing and is left out.
+`convolution` computes the convolution of each layer in one of two ways. One more product for each sample leads to the
+next layer and to the sum of the skips; their filters are side by side. The caller gives the conditioning once a frame.
+The thirtieth residual of the published network has no effect and is left out.
 
-A stream's samples do not depend on how many run beside it (`products` says why), but on how the convolutions are done:
-their rounding sooner or later chooses another class.
+The samples of a stream do not depend on how many others run with it (`products` says why). They do depend on how the
+convolutions are computed: sooner or later their rounding leads to another class.
 
-With `precision` bfloat16 filters, their inputs and what a product gives are rounded to 8 bits of mantissa; everything
+With the precision bfloat16, filters, their inputs and the results of products are rounded to 8 bits of mantissa. All
 else (sums of products, gates, the residual stream, the last two layers) stays in float32.
 """
 
@@ -28,17 +28,20 @@ from nsynth_core.wavenet.mulaw import CLASSES, HALF
 from nsynth_core.wavenet.options import PRECISIONS
 from nsynth_core.wavenet.products import packed, product
 
-CALL = 64  # samples a call into the loop: what Ctrl-C waits for
+CALL = 64  # samples in one call of the loop, which Ctrl-C has to wait for
 
 Choose: TypeAlias = "Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]"
 State = dict[str, NDArray[np.generic]]
 
 
 class Streams:
-    """`count` streams (at least `products.LEAST`) of one network, at time 0 with an empty past; room for `samples`
-    samples. `precision` is one of PRECISIONS; `wide` does the convolutions in pairs, which is for many streams.
+    """Streams of one network, at time 0.
 
-    Its state are TensorFlow variables, so that nothing is copied between calls: `state` and `restore` carry it over to
+    count: of streams, `products.LEAST` or more
+    samples: the most that can be generated
+    precision: one of PRECISIONS
+    wide: True computes convolutions in pairs, which is faster for many streams
+    The state is in TensorFlow variables, so that nothing is copied between calls. `state` and `restore` move it to
     another process.
     """
 
@@ -49,17 +52,18 @@ class Streams:
         self._input = tf.Variable(tf.zeros((count, 3)), name="input")
         self._drawn = tf.Variable(tf.zeros((-(-samples // BLOCK), BLOCK, count), tf.uint8), name="drawn")
         self._block = tf.Variable(0, name="block")
-        # one trace for any number of blocks
+        # traced once for any number of blocks
         conditioning = tf.TensorSpec((count, self._outputs * LAYERS + self.skip), tf.float32)
         uniforms, classes = (tf.TensorSpec((None, BLOCK, count), kind) for kind in (tf.float64, tf.int32))
         self._draw = tf.function(self._run_drawing, autograph=False, input_signature=(conditioning, uniforms))
         self._follow = tf.function(self._run_following, autograph=False, input_signature=(conditioning, classes))
-        # called, not inlined: the same speed, and a graph a sixteenth the size is ready in half the time
+        # called, not inlined: as fast, with a sixteenth of the graph, which compiles in half the time
         self._sample = tf.function(self._one_sample, autograph=False, experimental_attributes={"_noinline": True})
         self._condition = tf.function(self._conditioning, autograph=False)
 
     def _prepare(self, weights: Weights, convolution: type[Direct] | type[Paired]) -> None:
-        """Filters as the loop wants them. sigmoid(x) = (tanh(x / 2) + 1) / 2: both halves of a gate become one tanh."""
+        """Arrange the filters for the loop. Since sigmoid(x) = (tanh(x / 2) + 1) / 2, both halves of a gate take one
+        tanh."""
         arrays, layers, half = weights.arrays, range(1, LAYERS + 1), np.float32(0.5)
         halved = np.repeat(np.asarray([0.5, 1], dtype=np.float32), weights.width)
         idle = products.idle(2 * weights.width, self.count)
@@ -79,7 +83,7 @@ class Streams:
         self._convolution: Convolution = convolution(taps, self.count, self._kind)
         self._start, self._start_bias = tf.constant(arrays["startconv/W"][0, :, 0]), tf.constant(bias("startconv"))
         onward = [np.concatenate([filter_(f"res_{i}"), filter_(f"skip_{i}")], 1) * half for i in layers[:-1]]
-        # of the last layer only its skip, and of the first's input itself
+        # the last layer has only a skip, and the input of the first layer has one too
         self._skip_start, *self._onward, self._skip_last = (
             packed(array, self.count, self._kind)
             for array in (filter_("skip_start"), *onward, filter_(f"skip_{LAYERS}") * half)
@@ -99,21 +103,21 @@ class Streams:
         return int(self._block) * BLOCK
 
     def condition(self, encoding: Floats) -> tf.Tensor:
-        """What a frame's encoding (count, latent) adds to every layer; for `draw` and `follow`."""
+        """What the encoding (count, latent) of a frame adds to each layer, for `draw` and `follow`."""
         return self._condition(tf.constant(encoding))
 
     def draw(self, conditioning: tf.Tensor, uniforms: NDArray[np.float64]) -> None:
-        """Generate a sample for every row of `uniforms` (k * BLOCK, count), 0 <= u < 1, by inverting the CDF."""
+        """Generate one sample for each row of `uniforms` (k * BLOCK, count), 0 <= u < 1, by inverting the distribution."""
         self._draw(conditioning, tf.constant(uniforms.reshape(-1, BLOCK, self.count)))
 
     def follow(self, conditioning: tf.Tensor, classes: NDArray[np.int32]) -> Floats:
-        """Take `classes` (k * BLOCK, count) as the samples; the probabilities (k * BLOCK, count, 256) of each."""
-        blocks_ = tf.constant(classes.reshape(-1, BLOCK, self.count))
-        probabilities: Floats = self._follow(conditioning, blocks_).numpy()
+        """Take `classes` (k * BLOCK, count) as samples. Returns the probabilities (k * BLOCK, count, 256) of each."""
+        given_classes = tf.constant(classes.reshape(-1, BLOCK, self.count))
+        probabilities: Floats = self._follow(conditioning, given_classes).numpy()
         return probabilities.reshape(-1, self.count, CLASSES)
 
     def classes(self) -> NDArray[np.uint8]:
-        """What was drawn so far, (done, count)."""
+        """The classes generated so far, uint8 (done, count)."""
         drawn: NDArray[np.uint8] = self._drawn[: int(self._block)].numpy()
         return drawn.reshape(-1, self.count)
 
@@ -121,19 +125,19 @@ class Streams:
         return [*self._convolution.variables, self._input, self._drawn, self._block]
 
     def state(self) -> State:
-        """Everything that changes, for `restore`."""
-        # bfloat16 as its bits: NumPy's files know no such numbers
+        """All that changes, for `restore`."""
+        # bfloat16 as its bits, because NumPy's files have no such type
         arrays = {variable.name.partition(":")[0]: variable.numpy() for variable in self._variables()}
         return {name: array.view(np.uint16) if array.dtype == _bfloat16() else array for name, array in arrays.items()}
 
     def restore(self, state: State) -> None:
-        """Go on where `state` was taken, bit by bit."""
+        """Return to where `state` was taken, bit by bit."""
         for variable in self._variables():
             array = state[variable.name.partition(":")[0]]
             variable.assign(array.view(_bfloat16()) if variable.dtype == tf.bfloat16 else array)
 
     def reset(self) -> None:
-        """Back to time 0."""
+        """Return to time 0."""
         for variable in self._variables():
             variable.assign(tf.zeros_like(variable))
 
@@ -143,7 +147,7 @@ class Streams:
     def _run_drawing(self, conditioning: tf.Tensor, uniforms: tf.Tensor) -> None:
         def choose(block: tf.Tensor, probabilities: tf.Tensor, j: int) -> tf.Tensor:
             below = tf.cast(tf.cumsum(probabilities, 1), tf.float64) < uniforms[block, j][:, None]
-            # in float32 the CDF may end below 1: a class beyond the last is the last
+            # in float32 the distribution may end below 1: a class beyond the last becomes the last
             return tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), 1), CLASSES - 1)
 
         self._loop(conditioning, tf.shape(uniforms)[0], choose, [])
@@ -202,6 +206,6 @@ class Streams:
 
 
 def _bfloat16() -> type:
-    """NumPy has no such type of its own."""
+    """The NumPy type that TensorFlow adds."""
     kind: type = tf.bfloat16.as_numpy_dtype
     return kind

@@ -1,7 +1,8 @@
-"""Trains the network on any sounds and saves checkpoints of the official layout.
+"""Trains NSynth's WaveNet on any sounds, and saves checkpoints in the official layout.
 
-As published (Magenta's `h512_bo16` and its trainer): crops of 6144 samples, mean negative log likelihood of the true
-class, Adam with a learning rate that falls in steps over 200,000 iterations, averaged weights beside the raw ones.
+As published (Magenta's `h512_bo16` and its trainer), it takes crops of 6144 samples and the mean negative log
+likelihood of the true class, and uses Adam with a learning rate that falls in steps over 200,000 iterations. Averaged
+weights are saved beside the raw ones.
 """
 
 from __future__ import annotations
@@ -29,16 +30,20 @@ WIDTH, STEPS, BATCH, CROP = 512, 200_000, 32, 6144
 SCHEDULE = {0: 2e-4, 90_000: 4e-4 / 3, 120_000: 6e-5, 150_000: 4e-5, 180_000: 2e-5, 210_000: 6e-6, 240_000: 2e-6}
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 DECAY = 0.9999
-UNUSED = ("res_30/W", "res_30/biases")  # nothing reads the last residual: it has no gradient
+UNUSED = ("res_30/W", "res_30/biases")  # the last residual has no effect, so no gradient
 SAVE_EVERY, REPORT_EVERY = 1000, 10
-KEPT = 10  # numbers a layer, sample and channel that wait for the gradients
-KEPT_SOUNDS = 4096  # in memory: half a gigabyte of NSynth's four-second notes
+KEPT = 10  # numbers kept for the gradients, for each layer, sample and channel
+KEPT_SOUNDS = 4096  # in memory; so many four-second notes of NSynth's have 0.5 GB
 
 Report = Callable[[int, int, float], None]
 
 
 def learning_rate(step: int) -> float:
-    """The published schedule."""
+    """The published learning rate at `step`.
+
+    >>> learning_rate(100_000) < learning_rate(0)
+    True
+    """
     return SCHEDULE[max(start for start in SCHEDULE if start <= step)]
 
 
@@ -50,31 +55,31 @@ def sounds(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; the nsynth engine is trained on a folder of sounds")
     suffixes = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"} | {".aif"}
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    if not found:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    if not files:
         raise UserError(f"{folder}: holds no sound files; the nsynth engine is trained on a folder of sounds")
-    for path in found:  # now, not when it is drawn in some hours
+    for path in files:  # now, not when it is drawn after some hours
         try:
             soundfile.info(path)
         except (OSError, RuntimeError) as error:
             raise UserError(f"{path}: not a readable sound file; take it out of the folder") from error
-    return found
+    return files
 
 
 def memory_needed(width: int, batch: int) -> int:
-    """Bytes that training takes beside TensorFlow: what a crop leaves in every layer for the gradients (measured), and
-    six copies of the weights."""
+    """Bytes that training needs without TensorFlow: what each crop keeps in each layer for the gradients (measured),
+    and six copies of the weights."""
     shapes = _shapes(width)
     return batch * CROP * LAYERS * KEPT * width * 4 + 6 * 4 * sum(int(np.prod(shape)) for shape in shapes.values())
 
 
 def _shapes(width: int, latent: int = 16) -> Shapes:
-    """Skips are half as wide and the encoder a quarter, as published."""
+    """The shapes of all variables. As published, skips are half as wide as the decoder, and the encoder a quarter."""
     return decoder_shapes(width, max(1, width // 2), latent) | encoder_shapes(max(1, width // 4), latent)
 
 
 def initial_weights(seed: int, width: int = WIDTH, latent: int = 16) -> Weights:
-    """Fresh weights: uniform, of unit scale for their fan-in; biases 0."""
+    """Fresh weights: uniform, of unit scale for their number of inputs. Biases are 0."""
     shapes = _shapes(width, latent)
     rng = np.random.default_rng(seed)
     arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
@@ -97,13 +102,17 @@ def train(
     resume: bool = True,
     report: Report = lambda step, steps, loss: None,
 ) -> Path:
-    """Train on sound files (any rate and length) and return the prefix of the last checkpoint in `folder`.
+    """Train on sound files of any rate and length. Returns the prefix of the last checkpoint in `folder`.
 
-    `rate` scales the published learning rates: small networks bear more. A checkpoint is also written every SAVE_EVERY
-    steps and when the run is interrupted. With `resume`, where `folder` holds one already, training goes on from it as
-    if it had never stopped. `report(step, steps, loss)` in nats a sample: ln 256 = 5.55 is ignorance.
-    Raises UserError for a sound that cannot be read, a folder that cannot be written or holds something else, and where
-    it does not fit the memory. Raises MissingExtra where TensorFlow is not installed.
+    folder: a checkpoint is also written here every 1000 steps, and when the run is interrupted
+    seed: decides everything that is random, 0 or more
+    steps, batch: how many steps, and crops in each
+    width: channels of a layer, 512 as published
+    rate: scales the published learning rates; small networks bear more
+    resume: True continues from a checkpoint in `folder`, as if training had never stopped
+    report: report(step, steps, loss in nats a sample); a network that knows nothing has ln 256 = 5.55
+    Raises UserError for a sound that cannot be read, for a folder that cannot be written or holds another checkpoint,
+    and where the memory is too small. Raises MissingExtra where TensorFlow is not installed.
     """
     require_tensorflow("train")
     free, needed = memory.free(), memory_needed(width, batch)
@@ -115,7 +124,7 @@ def train(
     _check_writable(folder)
     learner = _Learner(initial_weights(seed, width).arrays)
     if resume and is_trained(folder):
-        learner.go_on(folder)
+        learner.restore(folder)
     saved = learner.done
     prefix = folder / f"model.ckpt-{saved}"
     try:
@@ -147,7 +156,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def crops(files: Sequence[Path], seed: int, step: int, batch: int) -> Classes:
-    """Random crops of random sounds as classes 0..255, (batch, CROP): those of one step."""
+    """The random crops of random sounds of one step, as classes 0..255, int32 (batch, CROP)."""
     rng = np.random.default_rng([seed, step])
     samples = np.zeros((batch, CROP), dtype=np.float32)
     for crop in samples:
@@ -167,7 +176,7 @@ def _sound(path: Path) -> Floats:
 
 
 class _Learner:
-    """Variables, Adam's slots and averages, under the names a training run saves."""
+    """Variables, Adam's slots and averages, under the names that a training run saves."""
 
     def __init__(self, arrays: Mapping[str, Floats]):
         self.done = 0
@@ -179,8 +188,8 @@ class _Learner:
         self._kinds = {"": self._raw, AVERAGE: self._average, "/Adam": self._mean, "/Adam_1": self._square}
         self._apply = tf.function(self._learn, autograph=False)
 
-    def go_on(self, folder: Path) -> None:
-        """Take the place of the one that saved in `folder`. Raises UserError where that cannot be."""
+    def restore(self, folder: Path) -> None:
+        """Take over the state that was saved in `folder`. Raises UserError where its shapes are others."""
         wanted = {name: np.shape(array) for name, array in self.arrays().items()}
         try:
             arrays = read_checkpoint(folder, wanted)
@@ -194,10 +203,10 @@ class _Learner:
         self.done = int(arrays[STEP])
 
     def step(self, classes: Classes, rate: float) -> float:
-        """One step of Adam on a batch of classes (N, T); the loss before it."""
+        """Make one step of Adam on a batch of classes (N, T). Returns the loss before it."""
         size = rate * learning_rate(self.done)
         self.done += 1
-        # a young average forgets its random start
+        # early on the average is short, so that the random start is forgotten
         decay = min(DECAY, (1 + self.done) / (10 + self.done))
         numbers = (size, BETA1**self.done, BETA2**self.done, decay)
         return float(self._apply(tf.constant(classes), *(tf.constant(number, tf.float32) for number in numbers)))
@@ -229,8 +238,8 @@ class _Learner:
         return loss
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What a training run saves, by name."""
-        found = {name + suffix: v.numpy() for suffix, kind in self._kinds.items() for name, v in kind.items()}
+        """All that a training run saves, by name."""
+        arrays = {name + suffix: v.numpy() for suffix, kind in self._kinds.items() for name, v in kind.items()}
         powers = {"beta1_power": BETA1, "beta2_power": BETA2}
-        found |= {name: np.float32(beta ** (self.done + 1)) for name, beta in powers.items()}
-        return found | {STEP: np.int32(self.done)}
+        arrays |= {name: np.float32(beta ** (self.done + 1)) for name, beta in powers.items()}
+        return arrays | {STEP: np.int32(self.done)}

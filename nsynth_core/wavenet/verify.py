@@ -1,7 +1,7 @@
 """Compares this implementation with reference values: python -m nsynth_core.wavenet.verify GOLDEN_DIR
 
-The folder holds a checkpoint of any widths, `golden.npz` and, optionally, `taps.npz`: arrays of what the original code
-computes. Every array is compared, every step of it, and the largest error of each is printed.
+The folder holds a checkpoint of any widths, `golden.npz` and, optionally, `taps.npz`: arrays that the original code
+computed. Each array is compared whole, and its largest error is printed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Row:
-    """One array: its largest absolute error, and how large it may be."""
+    """One array: its largest absolute error, and the tolerance."""
 
     name: str
     error: float
@@ -44,11 +44,12 @@ class Row:
 
     @property
     def good(self) -> bool:
+        """True where the error is within the tolerance."""
         return self.error <= self.tolerance  # not so for NaN
 
 
 def compare(folder: Path) -> Iterator[Row]:
-    """Compare every array of `folder` that is an output. Raises UserError where it is not laid out as described."""
+    """Compare each array of `folder` that is an output. Raises UserError for a folder of another layout."""
     golden, taps = _arrays(folder / "golden.npz"), {}
     if (folder / "taps.npz").exists():
         taps = _arrays(folder / "taps.npz")
@@ -68,10 +69,10 @@ def _arrays(path: Path) -> Arrays:
         raise UserError(f"{path}: cannot be read; a golden set holds golden.npz and a checkpoint") from error
 
 
-def _row(name: str, found: NDArray[Any], expected: NDArray[Any], tolerance: float) -> Row:
-    if found.shape != expected.shape:
-        raise ValueError(f"{name} has the shape {expected.shape}, found {found.shape}")
-    error = np.abs(found.astype(np.float64) - expected.astype(np.float64))
+def _row(name: str, computed: NDArray[Any], expected: NDArray[Any], tolerance: float) -> Row:
+    if computed.shape != expected.shape:
+        raise ValueError(f"{name} has the shape {expected.shape}, found {computed.shape}")
+    error = np.abs(computed.astype(np.float64) - expected.astype(np.float64))
     return Row(name, float(error.max(initial=0.0)), tolerance)
 
 
@@ -108,23 +109,23 @@ def _averages(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -> I
         yield _row("ema_encoding", encode(averaged, golden["audio"]), golden["ema_encoding"], ENCODING)
     if "ema_probs" in golden:
         audio = golden["audio"][golden["ae_clips"]]
-        found = _softmax(_logits(averaged, audio, encode(averaged, audio)))
-        yield _row("ema_probs", found[:, golden["ema_positions"]], golden["ema_probs"], PROBABILITY)
+        probabilities = _softmax(_logits(averaged, audio, encode(averaged, audio)))
+        yield _row("ema_probs", probabilities[:, golden["ema_positions"]], golden["ema_probs"], PROBABILITY)
 
 
 def _autoencoder(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -> Iterator[Row]:
-    """The whole autoencoder and the decoder alone over whole clips, with single convolutions of both."""
+    """The whole autoencoder, and the decoder alone, over whole clips, with single convolutions of both."""
     if "ae_clips" in golden:
         audio = golden["audio"][golden["ae_clips"]]
-        seen: Arrays = {}
+        kept: Arrays = {}
         codes = encode(weights, audio)
         if any(name.startswith("enc/") for name in taps):
-            _whole(weights, lambda v, tap: network.encode(v, _x(audio), tap), _keep(seen, taps, "enc"))
-        yield from (_row(name, seen[name], taps[name], TAP) for name in taps if name.startswith("enc/"))
+            _whole(weights, lambda v, tap: network.encode(v, _x(audio), tap), _keep(kept, taps, "enc"))
+        yield from (_row(name, kept[name], taps[name], TAP) for name in taps if name.startswith("enc/"))
         logits = _logits(weights, audio, codes)
-        found = _softmax(logits)
+        probabilities = _softmax(logits)
         if "ae_probs" in golden:
-            yield _row("ae_probs", found[:, golden["ae_positions"]], golden["ae_probs"], PROBABILITY)
+            yield _row("ae_probs", probabilities[:, golden["ae_positions"]], golden["ae_probs"], PROBABILITY)
         if "ae_quantized" in golden:
             yield _row("ae_quantized", quantise(audio), golden["ae_quantized"], EXACT)
         if "ae_nll" in golden:
@@ -132,45 +133,45 @@ def _autoencoder(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -
             likely = np.take_along_axis(log_softmax(logits.astype(np.float64), axis=2), labels[..., None], 2)
             yield _row("ae_nll", -likely.mean(), golden["ae_nll"], NLL)
     if "train_logits" in golden or any(name.startswith("dec/") for name in taps):
-        seen = {}
-        logits = _logits(weights, golden["gen_audio"], golden["gen_encoding"], _keep(seen, taps, "dec"))
+        kept = {}
+        logits = _logits(weights, golden["gen_audio"], golden["gen_encoding"], _keep(kept, taps, "dec"))
         if "train_logits" in golden:
             yield _row("train_logits", logits[:, golden["logit_positions"]], golden["train_logits"], LOGIT)
-        yield from (_row(name, seen[name], taps[name], TAP) for name in taps if name.startswith("dec/"))
+        yield from (_row(name, kept[name], taps[name], TAP) for name in taps if name.startswith("dec/"))
 
 
 def _steps(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -> Iterator[Row]:
-    """The incremental decoder in both its ways, told the true samples."""
+    """The incremental decoder, in both ways of computing convolutions, with the true samples as its past."""
     if "gen_probs" not in golden:
         return
     whole = _softmax(_logits(weights, golden["gen_audio"], golden["gen_encoding"]))
     for wide in (False, True):
-        found = _followed(golden, weights, wide)
-        way = _way(wide)
-        yield _row(f"gen_probs{way}", found[: len(golden["gen_probs"])], golden["gen_probs"], PROBABILITY)
+        probabilities = _followed(golden, weights, wide)
+        mode = _mode(wide)
+        yield _row(f"gen_probs{mode}", probabilities[: len(golden["gen_probs"])], golden["gen_probs"], PROBABILITY)
         if "gen_probs_late" in golden:
-            late = found[golden["gen_late_steps"]]
-            yield _row(f"gen_probs_late{way}", late, golden["gen_probs_late"], PROBABILITY)
-        yield _row(f"every step, both decoders{way}", found.transpose(1, 0, 2), whole, PROBABILITY)
+            late = probabilities[golden["gen_late_steps"]]
+            yield _row(f"gen_probs_late{mode}", late, golden["gen_probs_late"], PROBABILITY)
+        yield _row(f"every step, both decoders{mode}", probabilities.transpose(1, 0, 2), whole, PROBABILITY)
 
 
-def _way(wide: bool) -> str:
+def _mode(wide: bool) -> str:
     return ", in pairs" if wide else ""
 
 
 def _followed(golden: Arrays, weights: Weights, wide: bool) -> Floats:
-    """Probabilities (samples, clips, 256) of every sample."""
+    """The probabilities (samples, clips, 256) before each sample."""
     classes = quantise(golden["gen_audio"]) + HALF
     encodings = golden["gen_encoding"]
     count, length = classes.shape
     rows = np.arange(max(count, LEAST)) % count
     padded = np.pad(classes, ((0, 0), (0, -length % BLOCK)), constant_values=HALF)[rows]
     streams = Streams(weights, len(rows), padded.shape[1], wide=wide)
-    found = []
+    probabilities = []
     for frame, start in enumerate(range(0, padded.shape[1], HOP)):
         conditioning = streams.condition(encodings[rows, frame])
-        found.append(streams.follow(conditioning, padded[:, start : start + HOP].T)[:, :count])
-    return np.concatenate(found)[:length]
+        probabilities.append(streams.follow(conditioning, padded[:, start : start + HOP].T)[:, :count])
+    return np.concatenate(probabilities)[:length]
 
 
 def _free_running(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) -> Iterator[Row]:
@@ -179,9 +180,9 @@ def _free_running(golden: Arrays, taps: Arrays, weights: Weights, folder: Path) 
     uniforms = golden["sample_uniforms"]
     for wide in (False, True):
         audio = generate(weights, golden["gen_encoding"], uniforms=uniforms.T, samples=len(uniforms), wide=wide).T
-        yield _row(f"sample_bins{_way(wide)}", quantise(audio) + HALF, golden["sample_bins"], EXACT)
+        yield _row(f"sample_bins{_mode(wide)}", quantise(audio) + HALF, golden["sample_bins"], EXACT)
         if "sample_audio" in golden:
-            yield _row(f"sample_audio{_way(wide)}", audio, golden["sample_audio"], AUDIO)
+            yield _row(f"sample_audio{_mode(wide)}", audio, golden["sample_audio"], AUDIO)
 
 
 def _x(audio: Floats) -> tf.Tensor:
@@ -199,14 +200,14 @@ def _logits(weights: Weights, audio: Floats, encodings: Floats, tap: network.Tap
     return _whole(weights, lambda v, tap: network.decode(v, x, tf.constant(encodings), tap), tap)[:, :length]
 
 
-def _keep(seen: Arrays, taps: Arrays, part: str) -> network.Tap:
-    """A tap that keeps what `taps` holds of each convolution, at the same positions."""
+def _keep(kept: Arrays, taps: Arrays, part: str) -> network.Tap:
+    """A tap that keeps those values of each convolution that `taps` holds."""
     positions = taps.get(f"{part}_tap_positions")
 
     def keep(scope: str, value: tf.Tensor) -> None:
         if (name := f"{part}/{scope}") in taps:
             per_frame = scope.startswith("cond_map")
-            seen[name] = value.numpy() if per_frame or positions is None else value.numpy()[:, positions]
+            kept[name] = value.numpy() if per_frame or positions is None else value.numpy()[:, positions]
 
     return keep
 
@@ -217,14 +218,15 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print every array's largest error and a summary; 0 all within tolerance, 1 not, 2 wrong usage."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if len(given) != 1 or given[0].startswith("-"):
+    """Print the largest error of each array, and a summary. Returns 0 where all are within tolerance, 1 where not, and
+    2 for wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if len(words) != 1 or words[0].startswith("-"):
         print("usage: python -m nsynth_core.wavenet.verify GOLDEN_DIR", file=sys.stderr)
         return 2
     rows = []
     try:
-        for row in compare(Path(given[0])):
+        for row in compare(Path(words[0])):
             rows.append(row)
             mark = "" if row.good else "  BEYOND"
             print(f"{row.name:36} {row.error:9.2e}  (tolerance {row.tolerance:g}){mark}", flush=True)
@@ -233,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     bad = [row.name for row in rows if not row.good]
     if not rows:
-        print(f"error: {given[0]}: nothing to compare in golden.npz", file=sys.stderr)
+        print(f"error: {words[0]}: nothing to compare in golden.npz", file=sys.stderr)
         return 1
     print(
         f"{len(rows)} arrays compared, " + (f"{len(bad)} beyond tolerance: {', '.join(bad)}" if bad else "all within")
