@@ -45,7 +45,7 @@ def ends(notes: list[HeldOutNote], engine: Coder) -> dict[str, dict[str, float]]
         copies["plain"].append(errors(note, synthesis.render(note.features, RATE)))
         copies["mix0"].append(errors(note, single_note(FeatureEngine(engine), [own, guest], [1.0, 0.0])))
         copies["mix1"].append(errors(note, single_note(FeatureEngine(engine), [guest, own], [0.0, 1.0])))
-    return {name: _medians(each) for name, each in found.items()}
+    return {name: _medians(errors_) for name, errors_ in copies.items()}
 
 
 def _medians(copies: list[Errors]) -> dict[str, float]:
