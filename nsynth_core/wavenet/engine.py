@@ -1,9 +1,9 @@
-"""NSynth as an engine. It codes sound, not features: what is blended are encodings of sounds.
+"""NSynth as an engine: it blends the encodings of sounds, not their features.
 
-NSynth cannot move a sound to another pitch. So a recording at the blend's own pitch goes in as it is, and every other
-sound (another key, a built-in instrument) is brought there by the harmonic engine first. Left and right are encoded and
-decoded side by side with one noise, and every note draws the same noise: a note of a small grid is the note of a blend
-(a large one is computed as `generator.is_wide` says, which rounds otherwise).
+NSynth cannot move a sound to another pitch. So a recording at the pitch of the blend is encoded as it is, and the
+harmonic engine first moves every other sound (another key, a built-in instrument) there. Left and right are encoded and
+decoded side by side, and they use the same random numbers. So do all notes: a note of a small grid is the same as that
+note blended alone. Large grids round differently (`generator.is_wide`).
 """
 
 from __future__ import annotations
@@ -42,16 +42,20 @@ from nsynth_core.wavenet.inputs import encodings, fitted, held, recorded, stereo
 from nsynth_core.wavenet.network import HOP, RATE
 from nsynth_core.wavenet.options import NSynthOptions
 
-TABLE_SECONDS = 0.25  # of a note that only a frame is cut from
-SETTLE = 0.2  # of it, at its start, where the network has no past yet: no part of a frame
-Made = TypeVar("Made")
+TABLE_SECONDS = 0.25  # length of a note from which only a frame is cut
+SETTLE = 0.2  # the share of it, at its start, that no frame is cut from: the network has no past there
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Sources:
-    """Sounds on one timeline, at one pitch: `codes` (sounds, 2, frames, latent) of left and right, for notes of
-    `samples` at 16 kHz; those that are not codes only as the harmonic engine's `embeddings` (T frames each) with f0_hz
-    (T,), and the second `steady` at which they are most themselves."""
+class AlignedSounds:
+    """Encoded sounds on one timeline and at one pitch.
+
+    codes       (sounds, 2, frames, latent) of left and right
+    samples     of the blend at 16 kHz
+    embeddings  the harmonic engine's, T frames each, of the sounds that are not encodings, and their f0_hz (T,)
+    steady      the second at which the leading sound is steadiest
+    """
 
     codes: Floats
     samples: int
@@ -61,10 +65,14 @@ class Sources:
 
 
 class NSynth:
-    """NSynth's WaveNet with one checkpoint's weights and one `seed`; `enhance` adds what lies above 8 kHz; `precision`
-    is one of `options.PRECISIONS`; `cut` cuts the frames of tables out of notes.
+    """The engine "nsynth" (see `nsynth_core.blending.engine.Engine`).
 
-    Raises UserError where the network does not fit the memory.
+    weights    of a checkpoint
+    seed       of the random numbers, 0 or more
+    enhance    True adds what the sounds have above 8 kHz
+    precision  one of `options.PRECISIONS`
+    cut        cuts the frames of tables from notes; None makes notes only
+    Raises UserError where the memory is too small for the network.
     """
 
     name = "nsynth"
@@ -77,7 +85,7 @@ class NSynth:
         precision: str = "float32",
         cut: Cut | None = None,
     ) -> None:
-        generator.batch_size(weights, precision=precision)  # said before anything else is done
+        generator.batch_size(weights, precision=precision)  # raises before any work is done
         self.weights, self.seed, self.enhance, self.precision = weights, seed, enhance, precision
         self.cut = cut
         self.version = weights.digest[:12]
@@ -88,16 +96,16 @@ class NSynth:
 
     @property
     def table_rate(self) -> int:
-        """At which cycles are cut: without `enhance` 16 kHz is all there is."""
+        """The sample rate in Hz of the notes from which frames are cut."""
         return 48_000 if self.enhance else RATE
 
     @property
     def facts(self) -> dict[str, str]:
-        """What files say of it beside its name."""
-        told = {"checkpoint": self.weights.digest, "seed": str(self.seed)}
+        """What files say about the engine beside its name."""
+        facts = {"checkpoint": self.weights.digest, "seed": str(self.seed)}
         if self.precision != "float32":
-            told["precision"] = self.precision
-        return told | ({"enhance": "above 8 kHz by the harmonic engine"} if self.enhance else {})
+            facts["precision"] = self.precision
+        return facts | ({"enhance": "above 8 kHz by the harmonic engine"} if self.enhance else {})
 
     def blend(
         self,
@@ -109,33 +117,33 @@ class NSynth:
         moment: float | None = None,
         watch: Watch = unwatched,
     ) -> Iterator[Blend]:
-        """As `Engine.blend`, all notes of all rows in as few batches as can be. Frames are cut from the notes; where
-        none are asked for, from moments."""
+        """As `Engine.blend`. The notes of all rows are decoded together, in as few batches as possible. Frames are cut
+        from them, or from shorter notes where no notes are wanted."""
         lay = partial(self.sources, seconds=seconds if rate else None, mono=mono, watch=watch)
         laid = lru_cache(MAX_TIMELINES)(lay)
         make = self.note if rate else partial(self.moment, seconds=moment or TABLE_SECONDS)
-        asked = list(rows)
-        wanted = [[make(laid(row.instruments, row.pitch), mix) for mix in row.mixes] for row in asked]
-        notes = [*chain(*wanted)]
+        all_rows = list(rows)
+        encoded = [[make(laid(row.instruments, row.pitch), mix) for mix in row.mixes] for row in all_rows]
+        notes = [*chain(*encoded)]
         with watch("nsynth samples", self.decoder.needs(notes)) as update:
-            made = self.decoder.render(notes, rate or self.table_rate, update)
-            for row, mixes in zip(asked, wanted, strict=True):
-                sounds = list(islice(made, len(mixes)))
+            decoded = self.decoder.render(notes, rate or self.table_rate, update)
+            for row, mixes in zip(all_rows, encoded, strict=True):
+                sounds = list(islice(decoded, len(mixes)))
                 if rate:
                     yield Blend([partial(_known, sound) for sound in sounds], partial(self._frames, row, sounds))
                 else:
                     yield Blend([], partial(self._frames, row, list(map(settled, sounds))))
 
     def _frames(self, row: Row, notes: Sequence[Sound], stereo: bool) -> Floats:
-        """The frames of a row's table, (channels, frames, 2048), cut out of its notes."""
+        """The frames of the table of a row, (channels, frames, 2048), cut from its notes."""
         if self.cut is None:
             raise UsageError("NSynth makes notes; for tables load it with wavetables.engines.load_engine")
         assert row.path is not None
         return self.cut(notes, root_pitch(row.instruments, row.pitch), len(row.path), stereo)
 
     def encoding(self, row: Row, seconds: float | None = None, watch: Watch = unwatched) -> Floats:
-        """The encoding (frames, latent) of a row's first note, of which nothing is decoded; mono, as Magenta's tools
-        encode."""
+        """The encoding (frames, latent) of the first note of a row, mono, as Magenta's tools make them. Nothing is
+        decoded."""
         sources = self.sources(row.instruments, row.pitch, seconds, mono=True, watch=watch)
         codes: Floats = self.note(sources, row.mixes[0]).codes[0]
         return codes
@@ -148,13 +156,18 @@ class NSynth:
         *,
         mono: bool = False,
         watch: Watch = unwatched,
-    ) -> Sources:
-        """The instruments, laid on one another as `blend.align` does, encoded. `pitch` MIDI: else the first
-        recording's; `seconds`: else as long as it. What is there as `codes` only begins with the blend, which ends with
-        the shortest of them. `mono` encodes the mean of left and right. Encodings are cached. Raises UserError: a
-        checkpoint without an encoder, codes that are too short or of another pitch."""
+    ) -> AlignedSounds:
+        """Encode the instruments on one timeline, as `nsynth_core.blending.instrument.align` lays it out.
+
+        pitch: MIDI, None for the pitch of the first recording
+        seconds: None for the length of the first recording
+        mono: True encodes the mean of left and right
+        Instruments that consist of encodings start with the blend, which ends with the shortest of them. Encodings of
+        sounds are cached.
+        Raises UserError for a checkpoint without an encoder, and for encodings that are too short or at another pitch.
+        """
         lead, root = leading(instruments), root_pitch(instruments, pitch)
-        sounds = [each for each in instruments if each.codes is None]
+        sounds = [instrument for instrument in instruments if instrument.codes is None]
         if len(sounds) < len(instruments):
             seconds = self._coded_seconds(instruments, root, seconds)
             pitch = root if instruments[lead].codes is not None else pitch
@@ -183,38 +196,39 @@ class NSynth:
                 codes.append(channel())
                 progress(number, len(channels), "encoding")
         stacked = np.stack(codes).reshape(len(instruments), 2, -1, self.weights.latent)
-        return Sources(stacked, samples, tuple(embeddings), f0, steady_frame(first) / FRAME_RATE)
+        return AlignedSounds(stacked, samples, tuple(embeddings), f0, steady_frame(first) / FRAME_RATE)
 
     def _coded_seconds(self, instruments: Sequence[Instrument], root: float, seconds: float | None) -> float:
-        """How long a blend is of which some sounds are codes only."""
+        """The length of a blend with instruments that consist of encodings."""
         if self.enhance:
-            raise UserError("--enhance needs the sounds themselves: encodings know nothing above 8 kHz")
-        coded = [each for each in instruments if each.codes is not None]
-        lengths = {each.name: len(encodings(each, root, self.weights.latent)) * HOP / RATE for each in coded}
-        name = min(lengths, key=lambda each: lengths[each])
+            raise UserError("enhance needs the sounds themselves: encodings hold nothing above 8 kHz")
+        coded = [instrument for instrument in instruments if instrument.codes is not None]
+        latent = self.weights.latent
+        lengths = {sound.name: len(encodings(sound, root, latent)) * HOP / RATE for sound in coded}
+        name = min(lengths, key=lambda name: lengths[name])
         if seconds is not None and seconds > lengths[name]:
             raise UserError(
-                f"{name}: holds {lengths[name]:.3g} s, and {seconds:g} s are asked for; --duration says how many"
+                f"{name}: holds {lengths[name]:.3g} s, and {seconds:g} s are wanted; make the blend shorter"
             )
         return seconds or lengths[name]
 
-    def _coded(self, instruments: Sequence[Instrument], root: float, seconds: float) -> Sources:
-        """Sources of which only codes are there. No recording says when it is steady: in NSynth's own notes, held for
-        three seconds of four, a quarter of the way is."""
+    def _coded(self, instruments: Sequence[Instrument], root: float, seconds: float) -> AlignedSounds:
+        """Sources that all are encodings. Without a recording, the steady moment is taken to be at a quarter of the
+        length, as in NSynth's own notes, which are held for three of their four seconds."""
         samples = round(seconds * RATE)
-        codes = [held(encodings(each, root, self.weights.latent), -(-samples // HOP)) for each in instruments]
+        codes = [held(encodings(sound, root, self.weights.latent), -(-samples // HOP)) for sound in instruments]
         f0 = np.full(round(seconds * FRAME_RATE) + 1, midi_to_hz(root), dtype=np.float32)
-        return Sources(np.repeat(np.stack(codes)[:, None], 2, axis=1), samples, (), f0, seconds / 4)
+        return AlignedSounds(np.repeat(np.stack(codes)[:, None], 2, axis=1), samples, (), f0, seconds / 4)
 
-    def note(self, sources: Sources, weights: Floats) -> EncodedNote:
-        """The blend of `sources` with `weights` (sounds,), or along a path (n, sounds) walked at an even pace."""
+    def note(self, sources: AlignedSounds, weights: Floats) -> EncodedNote:
+        """The blend of `sources` with `weights` (sounds,), or along a path (n, sounds) at an even pace."""
         codes = _mixed(sources.codes, weights)
         return EncodedNote(
             codes, sources.samples, lambda rate: self._full(sources.embeddings, weights, sources.f0_hz, rate)
         )
 
-    def moment(self, sources: Sources, weights: Floats, seconds: float = TABLE_SECONDS) -> EncodedNote:
-        """The same about the steady moment only, `seconds` long: for a table's frame."""
+    def moment(self, sources: AlignedSounds, weights: Floats, seconds: float = TABLE_SECONDS) -> EncodedNote:
+        """The same around the steady moment, `seconds` long, for a frame of a table."""
         samples = min(max(HOP, round(seconds * RATE)), sources.samples)
         frames = -(-samples // HOP)
         first = round(sources.steady * RATE / HOP - frames / 2)
@@ -223,7 +237,7 @@ class NSynth:
         f0 = sources.f0_hz[np.minimum(np.round(hops).astype(np.int64), len(sources.f0_hz) - 1)]
 
         def full(rate: int) -> Sound:
-            return self._full([at_frames(each, hops) for each in sources.embeddings], weights, f0, rate)
+            return self._full([at_frames(embedding, hops) for embedding in sources.embeddings], weights, f0, rate)
 
         return EncodedNote(_mixed(sources.codes[:, :, first : first + frames], weights), samples, full)
 
@@ -238,24 +252,26 @@ class NSynth:
 
 @lru_cache(maxsize=1)
 def load(options: NSynthOptions, cut: Cut | None = None) -> NSynth:
-    """The engine of these options, read once a process; `cut` as for NSynth. Raises UserError: a damaged or foreign
-    checkpoint, too little memory."""
+    """The engine with these options, which is read once in a process. `cut` as for NSynth.
+
+    Raises UserError for a damaged or foreign checkpoint, and where the memory is too small.
+    """
     weights = checkpoint.load(options.checkpoint, options.averages)
     return NSynth(weights, options.seed, options.enhance, options.precision, cut)
 
 
-def _known(made: Made) -> Made:
-    """What is there already, where something that makes it is wanted."""
-    return made
+def _known(value: Value) -> Value:
+    """A value, for callers that want a function that makes it."""
+    return value
 
 
 def settled(note: Sound) -> Sound:
-    """The part of a `moment` that a frame may be cut from."""
+    """The part of a `moment` from which a frame may be cut."""
     return Sound(note.samples[int(SETTLE * len(note.samples)) :], note.rate)
 
 
 def _mixed(codes: Floats, weights: Floats) -> Floats:
-    """Codes (2, frames, latent) of a blend of `codes` (sounds, 2, frames, latent): the mean that NSynth takes."""
+    """The weighted mean (2, frames, latent) of `codes` (sounds, 2, frames, latent), as NSynth blends."""
     path = np.atleast_2d(np.asarray(weights, dtype=np.float32))
     along = read_path(path, np.linspace(0, len(path) - 1, codes.shape[2]))
     return np.asarray(np.einsum("scfl,fs->cfl", codes, along), dtype=np.float32)

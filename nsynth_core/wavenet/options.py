@@ -1,4 +1,4 @@
-"""What NSynth is asked for: plain values, known without TensorFlow and sent to other processes as they are."""
+"""The options of the engine "nsynth": plain values, which need no TensorFlow and can be sent to other processes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class NSynthOptions:
-    """`checkpoint` is a folder, an archive or a prefix; `averages` reads its moving averages; `seed` >= 0 chooses the
-    noise; `enhance` adds what lies above 8 kHz; `precision` of the decoder is one of PRECISIONS."""
+    """How NSynth is loaded, and how it computes.
+
+    checkpoint  Magenta's wavenet-ckpt: a folder, an archive or a prefix
+    averages    True reads the moving averages of its weights
+    seed        of the random numbers, 0 or more
+    enhance     True adds what the sounds have above 8 kHz
+    precision   of the decoder, one of PRECISIONS
+
+    >>> NSynthOptions(Path("wavenet-ckpt.tar"), seed=1).precision
+    'float32'
+    """
 
     checkpoint: Path
     averages: bool = False

@@ -107,7 +107,7 @@ class Streams:
         return self._condition(tf.constant(encoding))
 
     def draw(self, conditioning: tf.Tensor, uniforms: NDArray[np.float64]) -> None:
-        """Generate a sample for each row of `uniforms` (k * BLOCK, count), 0 <= u < 1, by inverting the distribution."""
+        """Generate a sample for each row of `uniforms` (k * BLOCK, count) in [0, 1), by inverting the distribution."""
         self._draw(conditioning, tf.constant(uniforms.reshape(-1, BLOCK, self.count)))
 
     def follow(self, conditioning: tf.Tensor, classes: NDArray[np.int32]) -> Floats:
