@@ -176,7 +176,7 @@ def load(folder: Path, splits: tuple[str, ...]) -> Corpus:
     """Read the notes of `splits`: "train", "validation" or "test". Raises UserError where `folder` holds no corpus."""
     index = folder / "corpus.json"
     if not index.exists():
-        raise UserError(f"{folder}: holds no corpus.json; make the corpus first, with make-wavetable corpus")
+        raise UserError("holds no corpus.json; make the corpus first, with make-wavetable corpus", path=folder)
     listing = [entry for entry in json.loads(index.read_text())["sources"] if entry["split"] in splits]
     parts = []
     for entry in listing:

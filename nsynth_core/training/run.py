@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nsynth_core.blending.engine import Update, Watch, unwatched
-from nsynth_core.errors import UserError
+from nsynth_core.errors import NotWritable, UserError
 from nsynth_core.files import atomic
 from nsynth_core.lazy import require_tensorflow
 from nsynth_core.training.corpus import Corpus, load
@@ -63,12 +63,12 @@ def train(
     """
     require_tensorflow("train")
     if not corpus.is_dir():
-        raise UserError(f"{corpus}: no such corpus folder; 'make-wavetable corpus' makes one")
+        raise UserError("no such corpus folder; 'make-wavetable corpus' makes one", path=corpus)
     learn, held_out = load(corpus, ("train",)), load(corpus, ("validation",))
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{output}: cannot be made: {error.strerror}; choose another folder") from error
+        raise NotWritable(output, error.strerror or str(error)) from error
     from nsynth_core.training import export
 
     field, figures, field_commit = _field(learn, held_out, output / CHECKPOINT, seed, steps, resume, watch)

@@ -81,7 +81,7 @@ def _loaded(path: Path, rate: int) -> tuple[Any, int]:
     )
     number = synth.sfload(str(path))
     if number < 0:
-        raise UserError(f"{path}: not a soundfont FluidSynth can load; install its Debian package again")
+        raise UserError("not a soundfont FluidSynth can load; install its Debian package again", path=path)
     interpolation(synth.synth, -1, 7)  # 7th order: the least aliasing FluidSynth offers
     return synth, number
 

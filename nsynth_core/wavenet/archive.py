@@ -51,22 +51,24 @@ def unpack(archive: Path, folder: Path) -> None:
             for number, member in enumerate(tar):
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
-                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies outside its folder")
+                    raise UserError(f"hostile archive: {member.name!r} lies outside its folder", path=archive)
                 if member.isdir():
                     continue
                 if not member.isreg():
-                    raise UserError(f"{archive}: hostile archive: {member.name!r} is a link or device, not a file")
+                    raise UserError(f"hostile archive: {member.name!r} is a link or device, not a file", path=archive)
                 if member.size < 0 or member.issparse():
-                    raise UserError(f"{archive}: hostile archive: {member.name!r} lies about its size")
+                    raise UserError(f"hostile archive: {member.name!r} lies about its size", path=archive)
                 left -= member.size
                 if left < 0 or number >= MAX_MEMBERS:
                     most = f"{MAX_BYTES >> 30} GB, or {MAX_MEMBERS} files"
-                    raise UserError(f"{archive}: unpacks to more than {most}; no NSynth checkpoint")
+                    raise UserError(f"unpacks to more than {most}; no NSynth checkpoint", path=archive)
                 target = folder / name.name
                 wanted = PARTS.fullmatch(name.name) and not name.name.endswith(".meta")
                 if (wanted or name.name == "checkpoint") and not name.name.startswith("._"):
                     if target.exists():
-                        raise UserError(f"{archive}: holds two files called {name.name}; unpack it and give one folder")
+                        raise UserError(
+                            f"holds two files called {name.name}; unpack it and give one folder", path=archive
+                        )
                     source = tar.extractfile(member)
                     assert source is not None  # it is a regular file
                     with target.open("xb") as file:
@@ -74,7 +76,7 @@ def unpack(archive: Path, folder: Path) -> None:
     except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
         why = "no .tar or .tar.gz archive, or one that is cut short or damaged"
         why = error.strerror if isinstance(error, OSError) and error.strerror else why
-        raise UserError(f"{archive}: no readable checkpoint ({why}); {WHERE}") from error
+        raise UserError(f"no readable checkpoint ({why}); {WHERE}", path=archive) from error
 
 
 def _copy(source: Any, target: BinaryIO, size: int) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nsynth_core.audio import Floats
-from nsynth_core.errors import UserError
+from nsynth_core.errors import NotWritable, UserError
 from nsynth_core.files import atomic
 from nsynth_core.lazy import require_tensorflow, tf
 from nsynth_core.wavenet import archive, index, memory
@@ -140,7 +140,7 @@ def _prefix(given: Path) -> Iterator[Path]:
         part = PARTS.fullmatch(given.name) if given.is_file() else None
         prefix = given.with_name(part["prefix"]) if part else given
         if not prefix.with_name(f"{prefix.name}.index").is_file():
-            raise UserError(f"{given}: no checkpoint is there (no {prefix.name}.index); {WHERE}")
+            raise UserError(f"no checkpoint is there (no {prefix.name}.index); {WHERE}", path=given)
         yield prefix
 
 
@@ -159,9 +159,9 @@ def _only_prefix(folder: Path, given: Path) -> Path:
             if named and folder / named[1] in prefixes:
                 return folder / named[1]
     except OSError as error:
-        raise UserError(f"{given}: cannot be read: {error.strerror}") from error
+        raise UserError(f"cannot be read: {error.strerror}", path=given) from error
     if not prefixes:
-        raise UserError(f"{given}: holds no checkpoint (no .index file); {WHERE}")
+        raise UserError(f"holds no checkpoint (no .index file); {WHERE}", path=given)
     return max(prefixes, key=lambda prefix: (_step(prefix), prefix.name))
 
 
@@ -194,7 +194,7 @@ class _Files:
             shapes = self._reader.get_variable_to_shape_map()
             self._types = dict(self._reader.get_variable_to_dtype_map())
         except Exception as error:  # TensorFlow raises many kinds for hostile bytes
-            raise UserError(f"{given}: damaged, or no TensorFlow checkpoint ({_reason(error)}); {WHERE}") from error
+            raise UserError(f"damaged, or no TensorFlow checkpoint ({_reason(error)}); {WHERE}", path=given) from error
         self.shapes: Shapes = {name: tuple(shape) for name, shape in shapes.items()}
 
     def read(self, expected: Shapes) -> dict[str, np.ndarray[Any, Any]]:
@@ -205,18 +205,21 @@ class _Files:
             kind = tf.int32 if name == STEP else tf.float32
             if self.shapes[name] != shape or self._types[name] != kind:
                 kept = f"{self._types[name].name} {list(self.shapes[name])}"
-                raise UserError(f"{given}: variable {name} is {kept}, but {kind.name} {list(shape)} is needed; {WHERE}")
+                raise UserError(
+                    f"variable {name} is {kept}, but {kind.name} {list(shape)} is needed; {WHERE}", path=given
+                )
         # no shape may need more memory than the files have numbers
         files = [file for file in self._prefix.parent.iterdir() if file.name.startswith(f"{self._prefix.name}.data-")]
         size = sum(file.stat().st_size for file in files)
         needed = 4 * sum(int(np.prod(shape)) for shape in expected.values())
         if size < needed:
-            raise UserError(f"{given}: cut short: {size} bytes of data, at least {needed} are needed; copy it again")
+            raise UserError(f"cut short: {size} bytes of data, at least {needed} are needed; copy it again", path=given)
         free = memory.free()
         if free is not None and needed > memory.USABLE * free:
             raise UserError(
-                f"{given}: not enough memory: its weights take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
-                "close other programs"
+                f"not enough memory: its weights take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+                "close other programs",
+                path=given,
             )
         arrays = {}
         for name in expected:
@@ -224,10 +227,11 @@ class _Files:
                 array = np.asarray(self._reader.get_tensor(name))
             except Exception as error:
                 raise UserError(
-                    f"{given}: variable {name} is damaged ({_reason(error)}); copy the file again"
+                    f"variable {name} is damaged ({_reason(error)}); copy the file again",
+                    path=given,
                 ) from error
             if not np.isfinite(array).all():
-                raise UserError(f"{given}: variable {name} holds NaN or infinite numbers; the file is damaged")
+                raise UserError(f"variable {name} holds NaN or infinite numbers; the file is damaged", path=given)
             arrays[name] = array
         return arrays
 
@@ -242,7 +246,8 @@ def _expected(given: Path, shapes: Shapes, suffix: str) -> Shapes:
         most = sizes.most_common(1)[0][0] if sizes else 0
         if not 1 <= most <= MAX_WIDTH:
             raise UserError(
-                f"{given}: variable {names[0]} has the impossible shape {list(shapes.get(names[0], ()))}; {WHERE}"
+                f"variable {names[0]} has the impossible shape {list(shapes.get(names[0], ()))}; {WHERE}",
+                path=given,
             )
         return most
 
@@ -257,7 +262,7 @@ def _check_there(given: Path, shapes: Shapes, key: str) -> None:
     if key not in shapes:
         raw = key.removesuffix(AVERAGE)
         why = "it holds no moving averages" if raw != key and raw in shapes else "no NSynth WaveNet, or not all of it"
-        raise UserError(f"{given}: variable {key} is missing ({why}); {WHERE}")
+        raise UserError(f"variable {key} is missing ({why}); {WHERE}", path=given)
 
 
 def _reason(error: Exception) -> str:
@@ -286,5 +291,5 @@ def save(folder: Path, arrays: Mapping[str, np.ndarray[Any, Any]], step: int) ->
         with atomic(folder / "checkpoint", force=True) as state:
             state.write_text(f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n')
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"{folder}: cannot write the checkpoint ({_reason(error)}); choose another folder") from error
+        raise NotWritable(folder, _reason(error)) from error
     return prefix

@@ -157,4 +157,4 @@ def load_array(path: Path) -> Floats:
         with np.load(path, allow_pickle=False) as data:
             return np.asarray(data["array"], dtype=np.float32)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path}: damaged") from error
+        raise UserError("damaged", path=path) from error

@@ -29,25 +29,27 @@ def read(path: Path, latent: int | None = 16) -> Floats:
         # mapped, so that a header that claims terabytes allocates nothing
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
+        raise UserError("no such file", path=path) from None
     except (OSError, ValueError, EOFError, OverflowError, MemoryError) as error:
         raise UserError(
-            f"{path}: not a readable .npy file; write it with numpy.save or nsynth_save_embeddings"
+            "not a readable .npy file; write it with numpy.save or nsynth_save_embeddings",
+            path=path,
         ) from error
     if not isinstance(mapped, np.ndarray):
         mapped.close()
-        raise UserError(f"{path}: an archive of arrays; a single array in a .npy file is needed")
+        raise UserError("an archive of arrays; a single array in a .npy file is needed", path=path)
     shape = mapped.shape[1:] if mapped.ndim == 3 and mapped.shape[0] == 1 else mapped.shape
     of_another = len(shape) != 2 or (shape[1] != latent if latent else not 1 <= shape[1] <= MAX_LATENT)
     if of_another or not 1 <= shape[0] <= MAX_FRAMES or mapped.dtype.kind not in "fiu":
         whose, wide = ("encodings of this checkpoint", latent) if latent else ("NSynth's encodings", 16)
         raise UserError(
-            f"{path}: holds {mapped.dtype} {list(mapped.shape)}; {whose} are [frames, {wide}] or [1, frames, {wide}]"
+            f"holds {mapped.dtype} {list(mapped.shape)}; {whose} are [frames, {wide}] or [1, frames, {wide}]",
+            path=path,
         )
     with np.errstate(over="ignore"):
         encoding: Floats = np.array(mapped, dtype=np.float32).reshape(shape)
     if not np.isfinite(encoding).all():
-        raise UserError(f"{path}: holds NaN or infinite numbers; encode the sound again")
+        raise UserError("holds NaN or infinite numbers; encode the sound again", path=path)
     return encoding
 
 
@@ -79,7 +81,7 @@ def load_instrument(
     if source.is_dir() or "*" in source.name:
         paths = files(source)
         if not paths:
-            raise UserError(f"{source}: no NAME_PITCH encodings (such as flute_60_embeddings.npy) there")
+            raise UserError("no NAME_PITCH encodings (such as flute_60_embeddings.npy) there", path=source)
         name = source.name.partition("_*")[0]
         description = f"{name}: {len(paths)} encodings of NSynth's"
     else:
@@ -88,15 +90,15 @@ def load_instrument(
         name = source.stem.removesuffix("_embeddings")
         if own is None:
             raise UserError(
-                f"{source}: encodings say no pitch; give it behind its name, e.g. {source}@C3, or call it "
-                f"{name}_48{SUFFIX}"
+                f"encodings say no pitch; give it behind its name, e.g. {source}@C3, or call it {name}_48{SUFFIX}",
+                path=source,
             )
         paths = {own: source}
         description = f"{source.name}: %d frames of NSynth's, {note_name(own)}"
     codes = [read(path, latent) for path in paths.values()]
 
     def load(_: int) -> Embedding:
-        raise UserError(f"{source}: holds encodings of NSynth; --engine nsynth decodes them, no other")
+        raise UserError("holds encodings of NSynth, which only the engine nsynth decodes", path=source)
 
     lines = (description.replace("%d", str(len(codes[0]))),)
     return Instrument(name, tuple(paths), load, len(paths) == 1, lines, codes=codes.__getitem__)

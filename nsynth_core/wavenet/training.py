@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, read, resample
-from nsynth_core.errors import UserError
+from nsynth_core.errors import NotWritable, UserError
 from nsynth_core.lazy import require_tensorflow, tf
 from nsynth_core.wavenet import memory, network
 from nsynth_core.wavenet.checkpoint import AVERAGE, LAYERS, STEP, Shapes, Weights, decoder_shapes, encoder_shapes, save
@@ -53,16 +53,16 @@ def sounds(folder: Path) -> list[Path]:
     Raises UserError for a missing folder, for one without sound files, and for a file that cannot be read.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; the nsynth engine is trained on a folder of sounds")
+        raise UserError("no such folder; the nsynth engine is trained on a folder of sounds", path=folder)
     suffixes = {f".{kind.lower()}" for kind in soundfile.available_formats()} - {".raw"} | {".aif"}
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
     if not files:
-        raise UserError(f"{folder}: holds no sound files; the nsynth engine is trained on a folder of sounds")
+        raise UserError("holds no sound files; the nsynth engine is trained on a folder of sounds", path=folder)
     for path in files:  # now, not when it is drawn after some hours
         try:
             soundfile.info(path)
         except (OSError, RuntimeError) as error:
-            raise UserError(f"{path}: not a readable sound file; take it out of the folder") from error
+            raise UserError("not a readable sound file; take it out of the folder", path=path) from error
     return files
 
 
@@ -152,7 +152,7 @@ def _check_writable(folder: Path) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
+        raise NotWritable(folder, error.strerror or str(error)) from error
 
 
 def crops(files: Sequence[Path], seed: int, step: int, batch: int) -> Classes:

@@ -56,11 +56,11 @@ def read(path: Path | None, mark: str) -> Unfinished | None:
     try:
         with np.load(path) as data:
             if str(data["mark"]) != mark:
-                raise UserError(f"{path}: belongs to another run; remove it, or give another name")
+                raise UserError("belongs to another run; remove it, or give another name", path=path)
             state = {name.removeprefix("state/"): data[name] for name in data.files if name.startswith("state/")}
             return Unfinished(data["classes"], data["finished"], data["members"].tolist(), state)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read; remove it to start again") from error
+        raise UserError("cannot be read; remove it to start again", path=path) from error
 
 
 def write(path: Path | None, mark: str, run: Unfinished) -> None:

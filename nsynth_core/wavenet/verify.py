@@ -58,7 +58,7 @@ def compare(folder: Path) -> Iterator[Row]:
         for check in (_quantiser, _encodings, _averages, _autoencoder, _steps, _free_running):
             yield from check(golden, taps, weights, folder)
     except (KeyError, ValueError, IndexError) as error:
-        raise UserError(f"{folder}: not laid out like a golden set ({error})") from error
+        raise UserError(f"not laid out like a golden set ({error})", path=folder) from error
 
 
 def _arrays(path: Path) -> Arrays:
@@ -66,7 +66,7 @@ def _arrays(path: Path) -> Arrays:
         with np.load(path) as data:
             return {name: data[name] for name in data.files}
     except (OSError, ValueError, BadZipFile, EOFError) as error:
-        raise UserError(f"{path}: cannot be read; a golden set holds golden.npz and a checkpoint") from error
+        raise UserError("cannot be read; a golden set holds golden.npz and a checkpoint", path=path) from error
 
 
 def _row(name: str, computed: NDArray[Any], expected: NDArray[Any], tolerance: float) -> Row:

@@ -220,7 +220,7 @@ def test_an_index_that_lies(folder):
     name, entry = b"logits/W", BundleEntryProto(dtype=1, size=4)
     entry.shape.dim.add(size=-1)
     with pytest.raises(ValueError, match="impossible things of 'logits/W'"):
-        index._check_one(name, entry.SerializeToString())
+        index._check_entry(name, entry.SerializeToString())
     path.write_bytes(whole[:-8] + bytes(8))
     assert "its index is none, or cut short" in refused(folder)
 

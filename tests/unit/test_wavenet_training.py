@@ -116,7 +116,7 @@ def test_what_cannot_be_trained(tmp_path, capsys):
     (tmp_path / "b.wav").write_bytes(b"RIFFxxxxWAVE")
     with pytest.raises(UserError, match=r"b\.wav: not a readable sound file"):
         training.sounds(tmp_path)
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match=r"cannot write .*b\.wav.*Not a directory"):
         training.train([], tmp_path / "b.wav" / "out", width=2, batch=1)
     for code, arguments in (
         (1, ["--engine", "nsynth"]),

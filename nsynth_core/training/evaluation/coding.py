@@ -58,7 +58,7 @@ def load_pca() -> Pca:
     """The PCA that 'train' wrote next to the weights."""
     path = weights_folder() / "pca.npz"
     if not path.exists():
-        raise UserError(f"{path}: missing; install make-wavetable again")
+        raise UserError("missing; install make-wavetable again", path=path)
     with np.load(path) as data:
         return Pca(data["mean"].astype(np.float32), data["axes"].astype(np.float32))
 
