@@ -36,6 +36,9 @@ def train_model(
 
     Returns the figures of the model card. Raises UserError as `nsynth_core.training.run.train` does, and for a missing
     soundfont, FluidSynth or espeak-ng.
+
+    >>> train_model(Path("corpus"), Path("model"))["validation"]  # doctest: +SKIP
+    2.9
     """
 
     def write_bank(path: Path, coder: Coder, progress: Update) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FLOOR, envelope, relative
+from nsynth_core.parallel import in_processes
 from nsynth_core.pitch import follow
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import NOISE_BANDS, TOP_HZ, Features
@@ -141,11 +140,10 @@ def build(
     sources = catalogue(seed, soundfonts)
     todo = [(i, seed, soundfonts, folder) for i in range(len(sources)) if not _file(folder, sources[i].name).exists()]
     total, kept = 0, 0
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with multiprocessing.get_context("spawn").Pool(jobs or os.cpu_count()) as pool:
-        for done, (name, good, played) in enumerate(pool.imap(_analyse_source, todo, chunksize=4), 1):
-            total, kept = total + played, kept + good
-            progress(done, len(todo), f"{name}: {good} of {played} notes")
+    analysed = in_processes([partial(_analyse_source, job) for job in todo], jobs)
+    for done, (name, good, played) in enumerate(analysed, 1):
+        total, kept = total + played, kept + good
+        progress(done, len(todo), f"{name}: {good} of {played} notes")
     listing = [
         {"name": source.name, "family": source.family, "split": source.split}
         for source in sources

@@ -6,8 +6,6 @@ the corpus come with them: `fit_between` pairs unrelated ones, whose blends shou
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats
 from nsynth_core.harmonic.between import SILENT_DB, spectrum_inputs
 from nsynth_core.notes import midi_to_hz
+from nsynth_core.parallel import in_processes
 from nsynth_core.sound.features import TOP_HZ
 from nsynth_core.training import knob_motion, knob_patches
 from nsynth_core.training.corpus import Corpus
@@ -59,11 +58,10 @@ def make(corpus: Corpus, count: int, seed: int, progress: Callable[[int, int, st
     recorded = stills(corpus, -(-count // 4), np.random.default_rng(seed))
     chunks = [(start, min(CHUNK, count - start)) for start in range(0, count, CHUNK)]
     parts = [_single(recorded)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        work = partial(_turned, recorded[1][:OSCILLATORS], seed)
-        for done, part in enumerate(pool.imap(work, chunks), 1):
-            parts.append(part)
-            progress(done, len(chunks), "pairs")
+    jobs = [partial(_turned, recorded[1][:OSCILLATORS], seed, chunk) for chunk in chunks]
+    for done, part in enumerate(in_processes(jobs), 1):
+        parts.append(part)
+        progress(done, len(chunks), "pairs")
     return Pairs(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
