@@ -1,7 +1,8 @@
-"""Loudness of a table as ITU-R BS.1770-4 measures it, in closed form: no note is rendered.
+"""Loudness of a table after ITU-R BS.1770-4, in closed form: no note is rendered.
 
-The note measured: C3, the position moving from the first frame to the last in four seconds. Its power under the
-K-weighting is a sum over harmonics; between two frames a synth crossfades, so the power is a quadratic in time.
+The note that is measured is C3, four seconds long, while the position moves from the first frame to the last. Its power
+under the K-weighting is a sum over harmonics. A synth crossfades between two frames, so the power is a quadratic in
+time.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from wavetables.shaping import PEAK
 REFERENCE_PITCH = 48.0
 SECONDS = 4.0
 RATE = 48_000
-PERIOD = round(RATE / midi_to_hz(REFERENCE_PITCH))  # whole samples: 0.3 cents off, and no interpolation
+PERIOD = round(RATE / midi_to_hz(REFERENCE_PITCH))  # whole samples, so that nothing is interpolated: 0.3 cents off
 F0 = RATE / PERIOD
-SILENT = -120.0  # LUFS; stands for everything that quiet
+SILENT = -120.0  # LUFS of everything that is as quiet or quieter
 BLOCK, STEP = 0.4, 0.1  # seconds
 ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0
 FADE = 480  # samples
-PASSES = 4  # a gain takes blocks through the absolute gate
+PASSES = 4  # of the search for a gain, since a gain lifts blocks above the absolute gate
 
-# BS.1770-4, tables 1 and 2: the head's shelf, then the high pass; at 48 kHz
+# BS.1770-4, tables 1 and 2, at 48 kHz: the shelf of the head, then the high pass
 STAGES = (
     ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)),
     ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)),
@@ -35,7 +36,14 @@ Doubles = NDArray[np.float64]
 
 
 def k_weighting(hz: Doubles) -> Doubles:
-    """Power gain of the K-weighting at `hz` (any shape), 0..24 kHz."""
+    """Power gain of the K-weighting of BS.1770-4.
+
+    hz: frequencies in 0..24000 Hz, any shape
+    Returns the gain of each, in the same shape.
+
+    >>> bool(k_weighting(np.array([2000.0]))[0] > k_weighting(np.array([100.0]))[0])
+    True
+    """
     z = np.exp(-2j * np.pi * hz / RATE)
     gain = np.ones(np.shape(hz))
     for b, a in STAGES:
@@ -44,12 +52,20 @@ def k_weighting(hz: Doubles) -> Doubles:
 
 
 def loudness(frames: Floats) -> float:
-    """LUFS (integrated, gated, one channel) of a table (n, 2048) played as above; SILENT at least."""
+    """The loudness of a table in LUFS: integrated, gated, one channel.
+
+    frames: float32 (n, 2048)
+    Returns LUFS, at least -120.
+
+    >>> sine = np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)
+    >>> round(loudness(sine[None]), 1)
+    -4.4
+    """
     return _integrated(*_powers(frames))
 
 
 def _integrated(power: Doubles, shared: Doubles) -> float:
-    """The gated loudness of what `_powers` gives."""
+    """The gated loudness of what `_powers` returns."""
     if len(power) == 1:
         return _lufs(float(power[0]))
     left, right = power[:-1], power[1:]
@@ -66,9 +82,17 @@ def _integrated(power: Doubles, shared: Doubles) -> float:
 
 
 def of_note(sound: Sound) -> float:
-    """LUFS (integrated, gated, all channels) of a sound of any rate; SILENT at least. What is shorter than a block of
-    the standard is followed by silence."""
-    from scipy.signal import lfilter  # a third of a second to import
+    """The loudness of a sound in LUFS: integrated, gated, over all channels; at least -120.
+
+    A sound shorter than 0.4 s, a block of the standard, is measured with silence behind it.
+
+    >>> from nsynth_core.audio import sine
+    >>> of_note(Sound(np.zeros((100, 1), np.float32), 48_000))
+    -120.0
+    >>> of_note(sine(440.0)) < of_note(sine(3000.0))
+    True
+    """
+    from scipy.signal import lfilter  # takes a third of a second to import
 
     samples = resample(sound, RATE).samples.astype(np.float64)
     for b, a in STAGES:
@@ -81,7 +105,12 @@ def of_note(sound: Sound) -> float:
 
 
 def levelled_note(sound: Sound, target: float | None) -> Sound:
-    """`sound` at `target` LUFS, its peak at -0.1 dBFS at most. None keeps the level."""
+    """`sound` with the loudness `target` in LUFS, or less where its peak would pass -0.1 dBFS. None keeps the level.
+
+    >>> from nsynth_core.audio import sine
+    >>> round(of_note(levelled_note(sine(440.0), -24.0)), 1)
+    -24.0
+    """
     now, peak = of_note(sound), float(np.abs(sound.samples).max(initial=0.0))
     if target is None or now <= SILENT:
         return sound
@@ -90,15 +119,26 @@ def levelled_note(sound: Sound, target: float | None) -> Sound:
 
 
 def _gated(blocks: Doubles) -> float:
-    heard = blocks[blocks > 10 ** ((ABSOLUTE_GATE + 0.691) / 10)]
-    if not len(heard):
+    audible = blocks[blocks > 10 ** ((ABSOLUTE_GATE + 0.691) / 10)]
+    if not len(audible):
         return SILENT
-    return _lufs(float(heard[heard > heard.mean() * 10 ** (RELATIVE_GATE / 10)].mean()))
+    return _lufs(float(audible[audible > audible.mean() * 10 ** (RELATIVE_GATE / 10)].mean()))
 
 
 def levelled(frames: Floats, target: float | None, how: str = "table") -> tuple[Floats, float]:
-    """`frames` (n, 2048) at `target` LUFS, and the table's loudness then: by one gain ("table"), or every frame by its
-    own ("frame"). None keeps the level. No peak passes -0.1 dBFS: what would stays below the target."""
+    """Frames with a loudness that is asked for, and the loudness of the table then.
+
+    frames: float32 (n, 2048)
+    target: LUFS; None keeps the level
+    how: "table" gives the whole table one gain, "frame" gives each frame a gain of its own
+    Returns frames of the same shape and LUFS. No peak passes -0.1 dBFS; a table that would pass it stays below the
+    target.
+
+    >>> sine = np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)
+    >>> frames, lufs = levelled(sine[None], -18.0)
+    >>> round(lufs, 1), round(float(frames.max()), 2)
+    (-18.0, 0.21)
+    """
     if target is not None and how == "table":
         return _gained(frames, target)
     if target is not None:
@@ -107,6 +147,7 @@ def levelled(frames: Floats, target: float | None, how: str = "table") -> tuple[
 
 
 def _gained(frames: Floats, target: float) -> tuple[Floats, float]:
+    """Frames with one gain, and the loudness of the table then."""
     power, shared = _powers(frames)
     now, peak = _integrated(power, shared), float(np.abs(frames).max())
     if now <= SILENT or peak == 0.0:
@@ -125,8 +166,17 @@ def _gained(frames: Floats, target: float) -> tuple[Floats, float]:
 
 
 def played(frames: Floats, period: int = PERIOD) -> Floats:
-    """The note that is measured, (SECONDS x RATE,) float32, faded in and out over 10 ms: each frame band-limited to
-    `period` samples, so that nothing is interpolated and nothing folds back."""
+    """The note that is measured: four seconds at 48 kHz, faded in and out over 10 ms.
+
+    frames: float32 (n, 2048)
+    period: samples of a cycle. Each frame is band-limited to that length, so that nothing is interpolated and nothing
+        aliases.
+    Returns float32 (192000,).
+
+    >>> sine = np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)
+    >>> played(sine[None]).shape
+    (192000,)
+    """
     top = (min(period, frames.shape[1]) + 1) // 2
     spectra = np.fft.rfft(frames)[:, :top].astype(np.complex64)
     cycles = np.concatenate([spectra.real, spectra.imag], axis=1) @ _inverse(top, period, frames.shape[1])
@@ -137,7 +187,7 @@ def played(frames: Floats, period: int = PERIOD) -> Floats:
     low = np.minimum(start.astype(np.int64), max(len(cycles) - 2, 0))
     share = (start - low).astype(np.float32)[:, None] + (np.arange(period) * step).astype(np.float32)
     note = _between(cycles, low, share)
-    passed = 1  # frames that a turn goes past
+    passed = 1  # frames that one cycle moves past
     while len(late := np.flatnonzero((share[:, -1] >= passed) & (low + passed < len(cycles) - 1))):
         at = share[late] - passed
         note[late] = np.where(at < 0, note[late], _between(cycles, low[late] + passed, at))
@@ -151,24 +201,27 @@ def played(frames: Floats, period: int = PERIOD) -> Floats:
 
 @lru_cache(maxsize=2)
 def _inverse(top: int, period: int, before: int) -> Floats:
-    """(2 top, period): what real and imaginary parts of the first harmonics of `before` samples give in a cycle of
-    `period`. A product, as the inverse transform of a prime length, which PERIOD is, takes six times as long."""
+    """A matrix (2 top, period): real and imaginary parts of the first `top` harmonics of cycles of `before` samples to
+    cycles of `period` samples.
+
+    PERIOD is a prime, and an inverse Fourier transform of a prime length takes six times as long as the product.
+    """
     turns = np.arange(top)[:, None] * np.arange(period) / period
     share = np.where(np.arange(top) > 0, 2.0, 1.0)[:, None] / before
     return np.concatenate([share * np.cos(2 * np.pi * turns), -share * np.sin(2 * np.pi * turns)]).astype(np.float32)
 
 
 def _between(cycles: Floats, low: NDArray[np.int64], share: Floats) -> Floats:
-    """Rows of samples, `share` (m, period) of the way from cycles `low` (m,) to the next."""
-    here, note = cycles[low], cycles[np.minimum(low + 1, len(cycles) - 1)]
-    note -= here
+    """Samples (m, period), `share` (m, period) of the way, 0..1, from the cycles `low` (m,) to the next ones."""
+    first, note = cycles[low], cycles[np.minimum(low + 1, len(cycles) - 1)]
+    note -= first
     note *= share
-    note += here
+    note += first
     return note
 
 
 def _powers(frames: Floats) -> tuple[Doubles, Doubles]:
-    """(n,) K-weighted mean squares of the frames, (n - 1,) what neighbours share."""
+    """K-weighted mean squares of the frames (n,), and K-weighted mean products of neighbours (n - 1,)."""
     top = PERIOD // 2 + PERIOD % 2  # harmonics below the Nyquist frequency
     spectra = np.fft.rfft(frames)[:, 1:top].astype(np.complex128) / (frames.shape[1] / 2)
     weight = k_weighting(np.arange(1.0, top) * F0) / 2

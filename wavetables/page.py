@@ -1,9 +1,9 @@
 """The page that plays a pack: one HTML file that needs no server and no network.
 
-Tables travel as spectra, two bytes a harmonic: its level in steps of half a dB and its phase in 1/256 turns, so that
-every harmonic is right to 0.25 dB however weak it is, and the browser makes band-limited cycles for any note from them.
-64 frames of 1023 harmonics are 175 kB of base64 a table at most (harmonics a table does not have are left out): 50 such
-tables stay below 9 MB. Larger packs embed fewer frames and harmonics, and the page says how many.
+The page holds tables as spectra, with two bytes for each harmonic: its level in steps of half a dB and its phase in
+1/256 turns. So every harmonic is right to 0.25 dB however weak it is, and the browser makes band-limited cycles for any
+note. 64 frames of 1023 harmonics take at most 175 kB of base64 (harmonics that a table does not have are left out), so
+50 such tables stay below 9 MB. The page of a larger pack holds fewer frames and harmonics, and says how many.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from nsynth_core.errors import UserError
 from wavetables.shaping import align, resample_frames
 from wavetables.table import Table
 
-PAGE_BYTES = 10_000_000  # what a phone loads from a mail or a stick without being asked to wait
-# (frames, harmonics) embedded a table, the first that keeps the page within PAGE_BYTES; the last however many there are
+PAGE_BYTES = 10_000_000  # a phone opens that much from a mail or a stick at once
+# (frames, harmonics) of each table. The first pair that keeps the page within PAGE_BYTES is taken, or else the last.
 DETAIL = ((64, 1023), (32, 1023), (32, 511), (16, 511), (8, 511), (8, 255))
 STEP_DB = 0.5
 THUMB_POINTS = 48
@@ -34,19 +34,19 @@ THUMB_POINTS = 48
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing to pick and play: a table, or a grid whose tables the page blends live on an XY pad.
+    """One entry of the page's list: a table, or a grid whose tables the page blends on an XY pad.
 
-    name      what it is called; any text
-    tables    how to get each table (`functools.partial(serum.read, path)`, `lambda: table`); called once, one entry at
-              a time, so that a large pack never lies in memory whole. A table is one of them. A grid is its rows from
-              top to bottom, the frames of each walking from its left sound to its right one; with several `pitches`,
-              all rows of the first pitch, then all rows of the second ...
-    pitches   MIDI pitch of each register of the grid, rising; a note plays the nearest one. Empty: one register
-    corners   the names beside the pad: () or (left, right) or (top left, top right, bottom left, bottom right)
-    category  the heading it is listed under; entries of a category should follow one another
-    tags      words to search for
-    text      one line about it
-    links     label → path of a file, relative to the page, with "/": {"Serum": "Serum/Keys/Flute-Choir C3.wav"}
+    name: any text
+    tables: functions that load each table, such as `functools.partial(serum.read, path)`. They are called once, one
+        entry after another, so that a large pack is never in memory as a whole. An entry with one function is a table.
+        A grid has its rows from top to bottom; the frames of a row walk from its left sound to its right one. With
+        several `pitches` come all rows of the first pitch, then all rows of the second, and so on.
+    pitches: the MIDI pitch of each register of the grid, rising. A note plays the nearest one. Empty: one register.
+    corners: the names beside the pad: (), (left, right) or (top left, top right, bottom left, bottom right)
+    category: the heading in the list. The entries of a category should follow one another.
+    tags: words to search for
+    text: one line about the entry
+    links: the path of a file for each label, relative to the page, with "/": {"Serum": "Serum/Keys/Flute-Choir C3.wav"}
     """
 
     name: str
@@ -60,10 +60,15 @@ class Entry:
 
 
 def page(title: str, entries: Sequence[Entry], about: str = "") -> str:
-    """The whole page as text, to be written as UTF-8 bytes (`path.write_bytes(text.encode())`): same input, same bytes.
+    """The page as text. Write it as UTF-8 (`path.write_bytes(text.encode())`). The same input gives the same bytes.
 
-    `about` is one line under the title (author, licence). Names may hold anything: nothing of them is run or read as
-    HTML. Raises UserError when there is no entry, or an entry's tables do not fill rows x pitches.
+    about: one line below the title (author, licence)
+    Names may hold anything: nothing in them is run or read as HTML.
+    Raises UserError: there is no entry, or the tables of an entry do not fill rows x pitches.
+
+    >>> table = Table(np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)[None], "Sine")
+    >>> page("First Light", [Entry("Sine", [lambda: table])]).splitlines()[0]
+    '<!doctype html>'
     """
     if not entries:
         raise UserError(f"page {title!r}: there is no table to show")
@@ -77,17 +82,21 @@ def page(title: str, entries: Sequence[Entry], about: str = "") -> str:
         "harmonics": harmonics,
         "entries": [_packed(entry, frames, harmonics) for entry in entries],
     }
-    # without "<" nothing in it closes the script element or opens a comment
-    told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    # without "<" nothing in the data closes the script element or opens a comment
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     web = files("wavetables") / "web"
     parts = {name: (web / name).read_text("utf-8") for name in ("style.css", "synth.js", "app.js")}
-    shown = html.escape(title.encode("utf-8", "replace").decode())  # file names may hold what UTF-8 cannot say
-    filling = {"title": shown, "data": told, "policy": _policy(parts), **parts}
+    heading = html.escape(title.encode("utf-8", "replace").decode())  # a file name may hold what UTF-8 cannot encode
+    filling = {"title": heading, "data": text, "policy": _policy(parts), **parts}
     return re.sub(r"\{\{([\w.]+)\}\}", lambda match: filling[match[1]], (web / "index.html").read_text("utf-8"))
 
 
 def detail(tables: int) -> tuple[int, int]:
-    """(frames, harmonics) a page of so many tables embeds of each at most."""
+    """The most (frames, harmonics) that a page of so many tables holds of each.
+
+    >>> detail(50), detail(1000)
+    ((64, 1023), (8, 255))
+    """
     for frames, harmonics in DETAIL:
         if tables * frames * harmonics * 2 * 4 / 3 <= PAGE_BYTES:
             break
@@ -95,11 +104,18 @@ def detail(tables: int) -> tuple[int, int]:
 
 
 def spectra(frames: Floats, harmonics: int) -> dict[str, object]:
-    """`frames` (n, 2048) as the page stores them: {"n": frames, "h": harmonics kept, "peak": the strongest's amplitude,
-    "data": base64 of n x h levels, then n x h phases}.
+    """Frames as the page holds them.
 
-    Harmonic k of a frame is amplitude cos(2 pi (k t + phase / 256)), amplitude = peak 10^((level - 255) / 40), 0 for
-    level 0: 127 dB of range. `harmonics` (1..1023) are kept at most, fewer when the rest is silent in all frames.
+    frames: float32 (n, 2048)
+    harmonics: the most that are kept, 1..1023; fewer when the others are silent in all frames
+    Returns {"n": frames, "h": harmonics kept, "peak": amplitude of the strongest harmonic, "data": base64 of n x h
+    levels, then of n x h phases}. Harmonic k of a frame is amplitude cos(2 pi (k t + phase / 256)), with amplitude =
+    peak 10^((level - 255) / 40), and 0 for level 0: a range of 127 dB.
+
+    >>> frame = np.sin(2 * np.pi * np.arange(2048) / 2048).astype(np.float32)
+    >>> packed = spectra(frame[None], 64)
+    >>> packed["n"], packed["h"], packed["peak"]
+    (1, 1, 1.0)
     """
     bins = np.fft.rfft(frames.astype(np.float64))[:, 1 : harmonics + 1] * (2 / frames.shape[1])
     size = np.abs(bins)
@@ -116,6 +132,7 @@ def spectra(frames: Floats, harmonics: int) -> dict[str, object]:
 
 
 def _check(entry: Entry) -> None:
+    """Raise UserError where the tables, corners or pitches of an entry do not fit each other."""
     registers = max(len(entry.pitches), 1)
     if not entry.tables or len(entry.tables) % registers:
         raise UserError(f"{entry.name!r}: {len(entry.tables)} tables do not fill the rows of {registers} pitches")
@@ -126,12 +143,12 @@ def _check(entry: Entry) -> None:
 
 
 def _packed(entry: Entry, frames: int, harmonics: int) -> dict[str, object]:
-    """What the page is told of an entry."""
+    """An entry as the page holds it."""
     tables = [load() for load in entry.tables]
     rows = len(tables) // max(len(entry.pitches), 1)
     count = min(frames, max(len(table.frames) for table in tables))
     reduced = [table.frames if len(table.frames) == count else resample_frames(table.frames, count) for table in tables]
-    if rows > 1:  # rows were rotated apart when their seams were settled: in phase again, or they cancel on the pad
+    if rows > 1:  # shaping rotated each row on its own; without a common phase they would cancel on the pad
         for first in range(0, len(tables), rows):
             aligned = align(np.concatenate(reduced[first : first + rows]))
             reduced[first : first + rows] = np.split(aligned, rows)
@@ -152,13 +169,13 @@ def _packed(entry: Entry, frames: int, harmonics: int) -> dict[str, object]:
 
 
 def _thumb(frame: Floats) -> list[int]:
-    """A cycle as THUMB_POINTS heights in -100..100."""
+    """A cycle as 48 heights in -100..100."""
     heights = frame[np.linspace(0, len(frame) - 1, THUMB_POINTS).astype(int)].astype(np.float64)
     return [round(100 * height / max(float(np.abs(heights).max()), 1e-9)) for height in heights]
 
 
 def _policy(parts: Mapping[str, str]) -> str:
-    """The page's content security policy: it may run and dress itself with what it was made of, and load nothing."""
+    """The page's content security policy: it may use the scripts and the style that it holds, and load nothing."""
     digest = {
         name: "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
         for name, text in parts.items()

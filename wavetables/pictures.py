@@ -1,7 +1,7 @@
-"""Pictures: rainbowgrams of sounds; tables from the side, as a heat map of their spectra, many on one sheet.
+"""Pictures of sounds (rainbowgrams) and of tables: from the side, as a heat map of their spectra, many on one sheet.
 
-Data in, a matplotlib Figure or the bytes of a PNG out: nothing is shown, no global state is touched, and the same data
-give the same bytes. matplotlib (the extra `plot`) is imported only when a picture is made.
+Each function takes data and returns a matplotlib Figure or the bytes of a PNG. Nothing is shown, no global state is
+touched, and the same data give the same bytes. matplotlib (the extra `plot`) is imported only when a picture is made.
 """
 
 from __future__ import annotations
@@ -9,34 +9,35 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.errors import UserError
+from nsynth_core.errors import MissingExtra
 from nsynth_core.notes import midi_to_hz, note_name
 from wavetables.table import FRAME_SIZE, Table
 
-LOW_HZ, OCTAVES, BINS = 55.0, 8, 48  # a rainbowgram's range; bins an octave
-TIGHT, LEAST_HZ = 0.012, 6.0  # standard deviation of a bin's window, over its frequency and at least
+LOW_HZ, OCTAVES, BINS = 55.0, 8, 48  # the range of a rainbowgram, and its bins per octave
+RELATIVE_WIDTH, LEAST_HZ = 0.012, 6.0  # standard deviation of a bin's window: a share of its frequency, or Hz at least
 HOP_SECONDS = 0.005
 RANGE_DB = 60.0
 LIFT_DB = 2.0
-TURN_HZ = 1 / (2 * HOP_SECONDS)  # frequencies this far apart have one colour
+TURN_HZ = 1 / (2 * HOP_SECONDS)  # frequencies this far apart have the same colour
 
-# Okabe & Ito 2008, "Color universal design": told apart whatever the eye's cones; here a wheel
+# Okabe & Ito 2008, "Color universal design": colours that people with any colour vision can tell apart, as a wheel
 WHEEL = ((0, 114, 178), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
 HARMONICS = 128
-MOST_LINES, MOST_POINTS = 48, 512
+MOST_LINES, MOST_POINTS = 48, 512  # frames drawn of a table, and samples of each
 SHEET_LINES, SHEET_POINTS = 10, 64  # of a table on a contact sheet
 PANEL_INCHES = 3.4, 2.9
 CELL_INCHES, HEAD_INCHES = (1.75, 1.5), 0.4
-NAME_LETTERS = 30  # a line on a contact sheet
+NAME_LETTERS = 30  # in a line on a contact sheet
 DPI = 110
 INK = "#222222"
-# of names in other scripts: what Windows, macOS and Linux come with, after matplotlib's own
+# fonts for names in other scripts: matplotlib's own, then those of Windows, macOS and Linux
 FONTS = (
     *("DejaVu Sans", "Hiragino Sans", "Yu Gothic", "Apple SD Gothic Neo", "Malgun Gothic", "PingFang SC"),
     *("Microsoft YaHei", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Arial Unicode MS"),
@@ -48,18 +49,27 @@ Complexes = NDArray[np.complex128]
 
 # --------------------------------------------------------------------------------------------------------------- sounds
 def constant_q(sound: Sound) -> tuple[Doubles, Complexes]:
-    """(Hz (F,), coefficients (F, T)): the sound through Gaussian filters BINS an octave from LOW_HZ, heard every
-    HOP_SECONDS. Their phases turn with the sound's own: the sampled bands are folded, not shifted to zero (Velasco et
-    al. 2011, "Constructing an invertible constant-Q transform", with windows LEAST_HZ wide at least)."""
+    """The constant-Q transform of the mean of the channels.
+
+    Returns the frequencies of the bins in Hz, float64 (F,), 48 per octave from 55 Hz, and the coefficients, complex
+    (F, T), every 5 ms. The phase of a coefficient turns with the phase of the sound: the sampled bands are folded and
+    not shifted to zero (Velasco et al. 2011, "Constructing an invertible constant-Q transform"; windows here are at
+    least 6 Hz wide).
+
+    >>> from nsynth_core.audio import sine
+    >>> hz, coefficients = constant_q(sine(440.0))
+    >>> coefficients.shape, int(hz[abs(coefficients).mean(1).argmax()])
+    ((384, 100), 440)
+    """
     x = sound.mid().astype(np.float64)
     shown = max(3, int(np.ceil(len(x) / (HOP_SECONDS * sound.rate))))
-    count = shown + round(0.1 / HOP_SECONDS)  # silence behind it: filters would ring from the end into the beginning
+    count = shown + round(0.1 / HOP_SECONDS)  # silence behind it, else filters ring from the end into the beginning
     seconds = count * HOP_SECONDS
     spectrum = np.fft.rfft(np.pad(x, (0, round(seconds * sound.rate) - len(x))))
     hz = LOW_HZ * 2.0 ** (np.arange(OCTAVES * BINS) / BINS)
     out = np.zeros((len(hz), count), dtype=np.complex128)
     for row, centre in zip(out, hz, strict=True):
-        width = max(TIGHT * centre, LEAST_HZ)
+        width = max(RELATIVE_WIDTH * centre, LEAST_HZ)
         low, high = (round((centre + side * 4 * width) * seconds) for side in (-1, 1))
         index = np.arange(max(low, 0), min(high, len(spectrum) - 1) + 1)
         if len(index):
@@ -69,27 +79,34 @@ def constant_q(sound: Sound) -> tuple[Doubles, Complexes]:
 
 
 def rainbow(sound: Sound) -> Floats:
-    """A rainbowgram (F, T, 3), RGB 0..1, low frequencies first: brightness is level, lifted by LIFT_DB an octave as
-    sounds fall, RANGE_DB from black to full; colour is instantaneous frequency modulo TURN_HZ (Engel et al. 2017, whose
-    wheel was the rainbow's)."""
+    """A rainbowgram: float32 (F, T, 3), RGB 0..1, low frequencies first.
+
+    Brightness is the level, 60 dB from black to full, raised by 2 dB per octave because sounds fall with frequency.
+    Colour is the instantaneous frequency modulo 100 Hz (Engel et al. 2017, with another colour wheel).
+
+    >>> from nsynth_core.audio import sine
+    >>> rainbow(sine(440.0)).shape
+    (384, 100, 3)
+    """
     hz, bands = constant_q(sound)
     level = 20 * np.log10(np.abs(bands) + 1e-12) + LIFT_DB * np.log2(hz / LOW_HZ)[:, None]
     bright = np.clip((level - level.max()) / RANGE_DB + 1, 0, 1)
     turn = np.zeros_like(level)
-    # the phase's turn over two hops, a value for the middle one
+    # how far the phase turns over two hops is the value of the hop between
     turn[:, 1:-1] = np.angle(bands[:, 2:] * np.conj(bands[:, :-2])) / (2 * np.pi)
     return np.asarray(colour_of(turn) * bright[..., None], dtype=np.float32)
 
 
 def colour_of(turn: Doubles) -> Doubles:
-    """RGB 0..1 (..., 3) of places on the colour wheel, in turns."""
+    """RGB 0..1, shape (..., 3), of places on the colour wheel, in turns."""
     wheel = np.asarray([*WHEEL, WHEEL[0]]) / 255.0
     place = (turn % 1.0) * len(WHEEL)
     return np.stack([np.interp(place, np.arange(len(wheel)), channel) for channel in wheel.T], axis=-1)
 
 
 def rainbowgrams(panels: Sequence[tuple[str, Sound]], columns: int = 4) -> Any:
-    """A matplotlib Figure with a rainbowgram of each (title, sound), `columns` side by side, and the colour wheel."""
+    """A matplotlib Figure with a rainbowgram of each (title, sound), at most `columns` side by side, and the colour
+    wheel below. Raises MissingExtra: no matplotlib."""
     columns = min(columns, len(panels))
     lines = -(-len(panels) // columns)
     figure, grid = _figure(lines, columns, key=True)
@@ -113,7 +130,8 @@ def rainbowgrams(panels: Sequence[tuple[str, Sound]], columns: int = 4) -> Any:
 
 # --------------------------------------------------------------------------------------------------------------- tables
 def table_picture(table: Table) -> Any:
-    """A matplotlib Figure of one table: its frames from the side, and the level of each harmonic along it."""
+    """A matplotlib Figure of one table: its frames from the side, and the level of each harmonic along it. Raises
+    MissingExtra: no matplotlib."""
     figure, grid = _figure(1, 2)
     side, map_ = (figure.add_subplot(grid[0, column]) for column in (0, 1))
     draw_waterfall(side, table.frames)
@@ -135,8 +153,12 @@ def table_picture(table: Table) -> Any:
 
 
 def contact_sheet(cells: Sequence[tuple[Table, str]], title: str = "", columns: int = 6) -> Any:
-    """A matplotlib Figure with every table from the side, under its name and a word about it (its category), below a
-    `title`. All in one pair of axes: sixty of their own take ten times as long."""
+    """A matplotlib Figure with every table from the side.
+
+    cells: (table, category); the category is written where it changes
+    title: written at the top
+    All tables share one pair of axes, since sixty pairs take ten times as long. Raises MissingExtra: no matplotlib.
+    """
     from textwrap import wrap
 
     columns = min(columns, len(cells))
@@ -159,7 +181,7 @@ def contact_sheet(cells: Sequence[tuple[Table, str]], title: str = "", columns: 
 
 
 def draw_waterfall(axes: Any, frames: Floats) -> None:
-    """Frames (n, 2048) as lines behind one another, the first in front; each hides what lies behind it."""
+    """Draw frames (n, 2048) as lines behind one another, the first in front. Each hides what is behind it."""
     axes.add_collection(_waterfall(frames, MOST_LINES, MOST_POINTS, (0.0, 0.0, 1.0, 1.0)))
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
@@ -167,8 +189,11 @@ def draw_waterfall(axes: Any, frames: Floats) -> None:
 
 
 def _waterfall(frames: Floats, lines: int, points: int, place: tuple[float, float, float, float]) -> Any:
-    """A collection of paths, from the back to the front: of each frame what it hides, then its line. `place` is left,
-    bottom, width, height."""
+    """A collection of paths, from the back to the front: for each frame the area that it hides, then its line.
+
+    lines, points: the most frames, and the samples of each
+    place: left, bottom, width, height
+    """
     from matplotlib import colormaps
     from matplotlib.collections import PathCollection
     from matplotlib.path import Path
@@ -192,7 +217,7 @@ def _waterfall(frames: Floats, lines: int, points: int, place: tuple[float, floa
 
 
 def draw_heat_map(axes: Any, frames: Floats) -> Any:
-    """Level in dB of the first HARMONICS harmonics (upwards, in octaves) along the table; the image."""
+    """Draw the level in dB of the first 128 harmonics (upwards, in octaves) along the table, and return the image."""
     level = 20 * np.log10(np.abs(np.fft.rfft(frames.astype(np.float64), axis=1))[:, 1 : HARMONICS + 1] + 1e-9)
     edges = np.log2(np.arange(1, HARMONICS + 2) - 0.5)
     place = np.arange(len(frames) + 1) + 0.5
@@ -204,25 +229,36 @@ def draw_heat_map(axes: Any, frames: Floats) -> Any:
     return image
 
 
-# ------------------------------------------------------------------------------------------------------------- the rest
+# ------------------------------------------------------------------------------------------------------- figures, files
+def can_draw() -> bool:
+    """True where matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def check_can_draw() -> None:
+    """Raise MissingExtra where matplotlib is not installed."""
+    if not can_draw():
+        raise MissingExtra("plot", "matplotlib")
+
+
 def png(figure: Any, dpi: int = DPI) -> bytes:
-    """The figure as a PNG; nothing in it says when or by what it was made."""
+    """The figure as the bytes of a PNG, which hold neither a time nor a program."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
     return data.getvalue()
 
 
 def _blank(width: float, height: float, layout: Literal["constrained"] | None = None) -> Any:
-    """An empty Figure, inches. Raises UserError without matplotlib."""
+    """An empty Figure of so many inches. Raises MissingExtra: no matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UserError("pictures need matplotlib; install it: pip install 'make-wavetable[plot]'") from error
+        raise MissingExtra("plot", "matplotlib") from error
     return Figure((width, height), layout=layout)
 
 
 def _figure(lines: int, columns: int, key: bool = False) -> tuple[Any, Any]:
-    """An empty Figure and its grid; `key` adds a thin line at the bottom."""
+    """An empty Figure and its grid of so many lines and columns; `key` adds a thin line at the bottom."""
     width, height = PANEL_INCHES
     figure = _blank(columns * width, lines * height + 0.6 * key, "constrained")
     heights = [1.0] * lines + [0.05] * key
@@ -240,7 +276,7 @@ def _write(axes: Any, x: float, y: float, text: str, size: float, colour: str = 
 
 @lru_cache(maxsize=1)
 def _fonts() -> list[str]:
-    """Those of FONTS that are installed: matplotlib complains about others."""
+    """Those of FONTS that are installed, since matplotlib complains about others."""
     from matplotlib.font_manager import fontManager
 
     installed = set(fontManager.get_font_names())

@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-import wavetables.packs.recipe
 from nsynth_core import audio, cache
 from nsynth_core.errors import UserError
 from wavetables import loudness, pictures
 from wavetables.cli import main
 from wavetables.formats import registry
-from wavetables.packs import archive, journal, making, run
+from wavetables.packs import archive, journal, making, planning, run
 from wavetables.packs.plan import Pack
 from wavetables.shaping import shape
 from wavetables.table import Table
@@ -44,7 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
     # drawing takes longer than all the rest
-    monkeypatch.setattr(wavetables.packs.recipe, "default_pictures", lambda: "none")
+    monkeypatch.setattr(planning, "default_pictures", lambda: "none")
     hum(tmp_path / "sounds" / "soft_horn_A2.wav", 8, 2.0)
     hum(tmp_path / "sounds" / "reeds" / "oboe.wav", 30, 0.5)
     recipe("""
@@ -272,13 +271,12 @@ def test_large_packs_have_several_sheets(place, monkeypatch):
 
 def test_without_matplotlib_pictures_are_left_out_or_asked_for_in_vain(place, monkeypatch, capsys):
     monkeypatch.undo()
-    assert wavetables.packs.recipe.default_pictures() == "sheet"
-    for module in (run, wavetables.packs.recipe):
-        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert planning.default_pictures() == "sheet"
+    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
     monkeypatch.chdir(place)
     pack("sounds -o out --pictures sheet", 1)
     assert "pip install 'make-wavetable[plot]'" in capsys.readouterr().err
-    assert wavetables.packs.recipe.default_pictures() == "none"
+    assert planning.default_pictures() == "none"
 
 
 def test_what_sounds_alike_is_reported(place, capsys):
@@ -451,6 +449,39 @@ def test_a_run_that_waited_for_a_lock_file_that_went_away_starts_anew(place):
     os.close(late)
 
 
+# ------------------------------------------------------------------------------------------------------------- dry runs
+@pytest.mark.parametrize(
+    "line", ["recipe.toml --zip", "sounds --pictures sheet --format serum,wt16 --frames 3", "grid.toml"]
+)
+def test_a_dry_run_knows_the_files_and_about_how_large_they_are(place, capsys, line):
+    recipe(
+        """
+        title = "Grid"
+        samples = true
+        frames = 8
+        [[grid]]
+        preset = "grid5"
+        pitches = ["C3"]
+        """,
+        "grid.toml",
+    )
+    pack(f"{line} -o out --dry-run --json")
+    told = json.loads(capsys.readouterr().out)
+    assert not Path("out").exists()
+    pack(f"{line} -o out")
+    files = [path for path in place.glob("out*/**/*") if path.is_file()] + [*place.glob("out*.zip")]
+    assert told["output"] == "out"
+    assert told["files"] == len(files)
+    assert told["bytes"] == pytest.approx(sum(path.stat().st_size for path in files), rel=1.0)
+    assert told["seconds"] > 0
+
+
+def test_a_dry_run_is_said_in_words(place, capsys):
+    pack("recipe.toml -o out --dry-run")
+    assert re.fullmatch(r"out: 16 files, about \d+\.\d MB, about \d+ s; nothing was written\n", capsys.readouterr().out)
+    assert not Path("out").exists()
+
+
 # ------------------------------------------------------------------------------------------------------ what goes wrong
 def test_a_bad_source_is_named_and_the_rest_is_made(place, capsys):
     Path("sounds/broken.wav").write_bytes(b"RIFF nothing")
@@ -474,28 +505,28 @@ def test_a_source_that_vanishes_is_named(place, monkeypatch, capsys):
 
 
 def test_a_source_that_changes_while_it_is_read_is_named(place, monkeypatch, capsys):
-    real = making.import_sound
+    real = making.import_tables
 
     def changing(path, *args):
         found = real(path, *args)
         os.utime(path, ns=(1, 1))
         return found
 
-    monkeypatch.setattr(making, "import_sound", changing)
+    monkeypatch.setattr(making, "import_tables", changing)
     pack("sounds -o out", 1)
     assert "oboe.wav: changed while it was read" in capsys.readouterr().err
     assert not Path("out").exists()
 
 
 def test_a_bug_in_one_table_does_not_stop_the_others(place, monkeypatch, capsys):
-    real = making.import_sound
+    real = making.import_tables
 
     def failing(path, *args):
         if path.name == "oboe.wav":
             raise ZeroDivisionError("by nought")
         return real(path, *args)
 
-    monkeypatch.setattr(making, "import_sound", failing)
+    monkeypatch.setattr(making, "import_tables", failing)
     pack("sounds -o out", 3)
     assert "oboe.wav: ZeroDivisionError: by nought; this is a bug" in capsys.readouterr().err
 
@@ -580,7 +611,7 @@ def test_a_bad_recipe_is_one_clear_line(place, capsys, text, said):
         ("nothing.toml -o out", "no such recipe"),
         ("sounds -o out --format serum,cycles", "no format is named 'cycles'"),
         ("sounds -o out --level loud", "no way to level is named 'loud'"),
-        ("sounds -o out --loudness 0", "--loudness 0 is outside -40..-6"),
+        ("sounds -o out --loudness 0", "loudness 0 is outside -40..-6"),
         ("sounds -o out --title a/b", "no name that every file system takes"),
         ("sounds -o out --cluster tcp://127.0.0.1:1", "leave one of them out"),
     ],
@@ -612,13 +643,13 @@ def test_the_plan_is_the_same_however_names_are_composed(place):
     decomposed, composed = Path("sounds/e\u0301tude.wav"), Path("other/\u00e9tude.wav")
     hum(decomposed, 4)
     hum(composed, 4)
-    first = wavetables.packs.recipe.of_folder(Path("sounds"), Pack("x"))
-    second = wavetables.packs.recipe.of_folder(Path("other"), Pack("x"))
+    first = planning.of_folder(Path("sounds"), Pack("x"))
+    second = planning.of_folder(Path("other"), Pack("x"))
     assert [item.name for item in first.items if "tude" in item.name] == [item.name for item in second.items]
 
 
 def test_update_is_told_of_every_item(place):
     told = []
-    plan = wavetables.packs.recipe.load(Path("recipe.toml"))
+    plan = planning.of_recipe(Path("recipe.toml"))
     run.build(plan, Path("out"), lambda done, total, result: told.append((done, total, result and result["name"])))
     assert told == [(0, 3, None), (1, 3, "Oboe"), (2, 3, "Soft Horn A2"), (3, 3, "Flute-Choir C3")]

@@ -8,9 +8,10 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from nsynth_core.errors import UserError
 from wavetables.cli import main
+from wavetables.cli.words import sentence
 from wavetables.packs import conclusion, install
+from wavetables.packs.errors import NoRelease
 from wavetables.packs.plan import Pack
 
 
@@ -52,12 +53,14 @@ def test_where_serum_looks_on_a_mac_and_not_on_linux(home):
     there = Path("/Library/Audio/Presets/Xfer Records")
     assert install.place("serum", "darwin") == there / "Serum Presets/Tables"
     assert install.place("serum2", "darwin") == there / "Serum 2 Presets/Tables"
-    with pytest.raises(UserError, match="no Linux release; give the Tables folder of your Wine prefix with --to"):
+    with pytest.raises(NoRelease) as raised:
         install.place("serum", "linux")
+    advice = "Serum has no Linux release; give the Tables folder of your Wine prefix with --to"
+    assert sentence(raised.value) == advice
 
 
 def test_the_readme_of_a_pack_names_the_same_folders(home):
-    text = conclusion._readme(Pack("First Light", formats=("serum", "vital", "wt16")), [])
+    text = conclusion.readme(Pack("First Light", formats=("serum", "vital", "wt16")), [])
     for line in (
         "Windows:    Documents/Xfer/Serum Presets/Tables/First Light",
         "macOS:      /Library/Audio/Presets/Xfer Records/Serum Presets/Tables/First Light",

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from nsynth_core.audio import Sound
-from nsynth_core.errors import UserError
+from nsynth_core.errors import MissingExtra
 from wavetables import pictures
+from wavetables.cli.words import sentence
 from wavetables.table import FRAME_SIZE, Table
 
 RATE = 48_000
@@ -169,8 +170,9 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
         return real(name, *args, **more)
 
     monkeypatch.setattr(builtins, "__import__", no)
-    with pytest.raises(UserError, match=r"make-wavetable\[plot\]"):
+    with pytest.raises(MissingExtra) as raised:
         pictures.table_picture(table(1))
+    assert "matplotlib is not installed; install it: pip install 'make-wavetable[plot]'" in sentence(raised.value)
 
 
 def test_importing_it_does_not_import_matplotlib():

@@ -7,15 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nsynth_core.errors import UserError
-from wavetables.cli.words import sentence
+from wavetables.cli.words import estimate_words, sentence
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from nsynth_core.blending.engine import Watch
+    from wavetables.estimate import Estimate
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130  # exit codes
 LOG_SECONDS = 5.0  # between two lines of progress where there is no terminal
@@ -37,6 +40,14 @@ def say_error(error: UserError, command: str = "") -> None:
 def emit(data: Any) -> None:
     """Print a result for programs: JSON on standard output."""
     print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def tell_estimate(output: Path, estimate: Estimate, as_json: bool) -> None:
+    """Print the result of a dry run on standard output."""
+    if as_json:
+        print(json.dumps({"output": str(output), **asdict(estimate)}))
+    else:
+        print(f"{output}: {estimate_words(estimate)}; nothing was written")
 
 
 def exit_code(failed: int, total: int) -> int:

@@ -4,79 +4,69 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_core.errors import UsageError, UserError
-from wavetables.cli.checks import check_choice, pitch_of
+from wavetables.cli.checks import pitch_of
 from wavetables.cli.console import say, say_error
-from wavetables.cli.options import Force, Frames, Pitch, Quiet
+from wavetables.cli.options import Force, Formats, Frames, JsonLines, Pitch, Quiet
 from wavetables.cli.words import count
+
+if TYPE_CHECKING:
+    from wavetables.packs.watching import Watched
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the tables go. Default: FOLDER-tables.")
+]
+
+EXAMPLES = """\b
+make-wavetable watch bounces/ -o "Serum Presets/Tables/Mine" --force
+"""
 
 
 def watch(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the tables go. Default: FOLDER-tables.")
-    ] = None,
-    formats: Annotated[
-        str | None, typer.Option("--format", metavar="NAME,...", help="serum (default), vital, wt, hive ...")
-    ] = None,
+    folder: Folder,
+    output: Output = None,
+    formats: Formats = None,
     pitch: Pitch = None,
     frames: Frames = None,
     force: Force = False,
     quiet: Quiet = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for every table.")] = False,
+    as_json: JsonLines = False,
 ) -> int:
     """Make a table of every recording dropped into a folder.
 
-    A recording is taken when it has stopped growing. Those that are there already and have no table yet get one;
-    with --force a recording that changes replaces its table. Ctrl-C ends it.
-
-    \b
-    make-wavetable watch bounces/ -o "Serum Presets/Tables/Mine" --force
+    A recording is taken when it has stopped growing. Recordings that are there already and have no table yet get one.
+    With --force, a recording that changes replaces its table. Ctrl-C ends the command.
     """
-    from wavetables.formats import registry
-    from wavetables.importing import import_sound
-    from wavetables.packs import names
-    from wavetables.packs.plan import FORMATS
-    from wavetables.packs.watching import arrivals
+    from wavetables.packs.watching import check_watch, default_output, watch_folder
 
-    kinds = [check_choice(name.strip(), FORMATS, "format") for name in (formats or "serum").split(",")]
-    suffixes = [registry.FORMATS[kind].suffix for kind in kinds]
-    if len(set(suffixes)) < len(suffixes):
-        raise UsageError(f"--format {formats}: two of them would be one {suffixes[0]} file; watch with one of them")
+    kinds = [name.strip() for name in (formats or "serum").split(",")]
+    target = output if output is not None else default_output(folder)
     midi = pitch_of(pitch)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; make it, then drop recordings into it")
-    target = output if output is not None else folder.resolve().with_name(f"{folder.resolve().name}-tables")
-    if target.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"{target} lies in {folder}, so its tables would be taken for recordings; choose another -o")
+    check_watch(folder, target, kinds)
     say(f"watching {folder}; tables go to {target}; Ctrl-C ends", quiet)
     made = 0
     try:
-        for path in arrivals(folder):
-            below = path.relative_to(folder)
-            stem = target / below.parent / names.safe(path.stem)
-            files = [stem.with_name(stem.name + suffix) for suffix in suffixes]
-            if not force and all(file.exists() for file in files):
-                say(f"{path}: has its table already; --force makes it again", quiet)
-                continue
-            try:
-                table = import_sound(path, midi, frames)
-                for kind, file in zip(kinds, files, strict=True):
-                    registry.write(file, table, force, kind)
-            except UserError as error:
-                say_error(error, "watch")
-                continue
-            made += 1
-            say(
-                f"{path}: {table.provenance.get('pitch', 'a wavetable already')}, {count(len(table.frames), 'frame')}",
-                quiet,
-            )
-            for file in files:
-                print(json.dumps({"source": str(path), "output": str(file)}) if as_json else file, flush=True)
+        for watched in watch_folder(folder, target, formats=kinds, pitch=midi, frames=frames, force=force):
+            made += watched.table is not None
+            _tell(watched, quiet, as_json)
     except KeyboardInterrupt:  # how a watch ends
         say(f"{count(made, 'table')} made", quiet)
     return 0
+
+
+def _tell(watched: Watched, quiet: bool, as_json: bool) -> None:
+    """Say what became of a recording, and print the files of its tables."""
+    source, table = watched.source, watched.table
+    if watched.error is not None:
+        say_error(watched.error, "watch")
+    elif table is None:
+        say(f"{source}: has its table already; --force makes it again", quiet)
+    else:
+        pitch = table.provenance.get("pitch", "a wavetable already")
+        say(f"{source}: {pitch}, {count(len(table.frames), 'frame')}", quiet)
+        for file in watched.files:
+            print(json.dumps({"source": str(source), "output": str(file)}) if as_json else file, flush=True)

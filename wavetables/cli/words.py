@@ -9,6 +9,7 @@ from nsynth_core.errors import FileExists, MissingExtra, NotWritable, UserError
 if TYPE_CHECKING:
     from nsynth_core.audio import Length
     from nsynth_core.pitch import Unpitched
+    from wavetables.estimate import Estimate
 
 LENGTH_REMARKS = {  # by the values of nsynth_core.audio.Length
     "cut short": "cut short; what is there is used",
@@ -40,7 +41,10 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"{error}; {_pitch_advice(error, command)}"
     if isinstance(error, Clipping):
         return f"{error}; normalize it first: convert --fix"
-    return str(error)
+    from wavetables.cli import pack_words
+
+    advice = pack_words.advice(error)
+    return f"{error}; {advice}" if advice else str(error)
 
 
 def _pitch_advice(error: Unpitched, command: str) -> str:
@@ -63,6 +67,22 @@ def count(number: int, what: str) -> str:
     ('1 frame', '2 frames')
     """
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def estimate_words(estimate: Estimate) -> str:
+    """The result of a dry run.
+
+    >>> from wavetables.estimate import Estimate
+    >>> estimate_words(Estimate(files=120, bytes=48_300_000, seconds=95.0))
+    '120 files, about 48 MB, about 2 min'
+    """
+    size = estimate.bytes / 1e6
+    large = f"{size / 1000:.1f} GB" if size >= 1000 else f"{size:.0f} MB" if size >= 10 else f"{size:.1f} MB"
+    seconds = estimate.seconds
+    time = f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
+    if seconds >= 5400:
+        time = f"{seconds / 3600:.1f} h"
+    return f"{count(estimate.files, 'file')}, about {large}, about {time}"
 
 
 def length_remark(length: Length) -> str:

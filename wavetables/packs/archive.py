@@ -9,28 +9,32 @@ from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from wavetables.packs.journal import MANIFEST, manifest
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 
 def files(folder: Path) -> list[str]:
-    """The files of a finished pack, below its folder, sorted. Raises UserError: no pack, or one is missing."""
+    """The paths of a finished pack's files, below its folder, sorted. Raises UserError: no pack, or a missing file."""
     data = manifest(folder)
-    found = sorted({MANIFEST, *data["files"], *(path for facts in data["items"] for path in facts["files"])})
-    for path in found:
+    paths = sorted({MANIFEST, *data["files"], *(path for facts in data["items"] for path in facts["files"])})
+    for path in paths:
         if not (folder / path).is_file():
-            raise UserError(f"{folder / path}: missing; run the pack command again to restore it")
-    return found
+            raise UserError("missing; make the pack again to restore it", path=folder / path)
+    return paths
 
 
 def write_zip(folder: Path, target: Path, force: bool = False) -> Path:
-    """Write all files of the pack in `folder` to `target`, whatever else lies beside them, and give `target`. Names are
-    sorted, times and rights fixed, nothing compressed: another zlib would compress to other bytes."""
+    """Write all files of the pack in `folder` to the archive `target`, and return `target`. Other files are left out.
+
+    The same pack gives the same bytes: names are sorted, times and permissions fixed, and nothing is compressed,
+    because another version of zlib would compress to other bytes. Raises UserError: no pack, or a file is missing;
+    FileExists; NotWritable.
+    """
     with atomic(target, force) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for path in files(folder):
             entry = zipfile.ZipInfo(f"{folder.resolve().name}/{path}", EPOCH)
             entry.external_attr = 0o100644 << 16
             entry.create_system = 3
-            with (folder / path).open("rb") as source, archive.open(entry, "w") as to:
+            with (folder / path).open("rb") as source, archive.open(entry, "w") as member:
                 while block := source.read(1 << 20):
-                    to.write(block)
+                    member.write(block)
     return target

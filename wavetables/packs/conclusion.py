@@ -1,4 +1,4 @@
-"""What makes tables a pack: the texts, the page, the manifest. The same items, the same bytes."""
+"""The files of a pack as a whole: texts, page, contact sheets, manifest. The same items give the same bytes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from wavetables.packs.plan import Pack, Sweep
 from wavetables.page import Entry, page
 from wavetables.table import Table
 
-SHEET = 60  # tables on a contact sheet
+SHEET = 60  # tables on one contact sheet
 README, LICENSE, PAGE = TEXTS = "README.txt", "LICENSE", "index.html"
 LIBRARIES = ("make-wavetable", "numpy", "scipy", "soxr", "soundfile")
 
 
 def sheets(pack: Pack, items: Sequence[Facts], folder: Path) -> dict[str, partial[str | Failure]]:
-    """The job that draws each contact sheet, by its path."""
+    """The job that draws each contact sheet, by the sheet's path."""
     if pack.pictures == "none":
         return {}
     tables = [folder / _best(facts) for facts in items]
@@ -43,14 +43,21 @@ def sheets(pack: Pack, items: Sequence[Facts], folder: Path) -> dict[str, partia
 def conclude(
     pack: Pack, items: Sequence[Facts], failures: Sequence[Failure], sheets: Sequence[str], folder: Path, plan_key: str
 ) -> Facts:
-    """Write all that belongs to the whole, pack.json last, and give what it holds. `sheets` are the contact sheets."""
+    """Write the texts, the page and, last of all, pack.json.
+
+    items: the facts of the items that were made, in the pack's order
+    failures: the items that could not be made
+    sheets: the paths of the contact sheets
+    plan_key: the hash of the plan
+    Returns what pack.json holds.
+    """
     names = [facts["name"] for facts in items]
     alike = [
         {"tables": [names[a], names[b]], "distance_db": round(distance, 2)}
         for a, b, distance in spectra.duplicates([facts["spectrum"] for facts in items])
     ]
     odd = {facts["name"]: facts["odd"] for facts in items if facts["odd"]}
-    texts = {README: _readme(pack, items), LICENSE: _licence(pack), PAGE: _page(pack, items, folder)}
+    texts = {README: readme(pack, items), LICENSE: _licence(pack), PAGE: _page(pack, items, folder)}
     for name, text in texts.items():
         _write(folder / name, text)
     manifest: dict[str, Any] = {
@@ -75,17 +82,19 @@ def conclude(
 
 
 def _text(manifest: Facts) -> str:
-    """JSON with a line for each item: where `json` indents, it takes ten times as long."""
+    """JSON with one line for each item. When `json` indents, it takes ten times as long."""
     rest = json.dumps({key: value for key, value in manifest.items() if key != "items"}, indent=1, ensure_ascii=False)
     items = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in manifest["items"])
     return f'{rest[:-2]},\n "items": [\n  {items}\n ]\n}}\n'
 
 
 def _titled(pack: Pack) -> str:
+    """The title and the author."""
     return f"{pack.title} by {pack.author}" if pack.author else pack.title
 
 
-def _readme(pack: Pack, items: Sequence[Facts]) -> str:
+def readme(pack: Pack, items: Sequence[Facts]) -> str:
+    """The text of README.txt."""
     lines = [_titled(pack), "", *([pack.description, ""] if pack.description else [])]
     level = (
         "" if pack.target is None else f", {'every frame' if pack.level == 'frame' else 'all'} at {pack.target:g} LUFS"
@@ -112,10 +121,11 @@ def _readme(pack: Pack, items: Sequence[Facts]) -> str:
         by_category[facts["category"]].append(facts["name"])
     for category, names in by_category.items():
         lines += ["", f"{category} ({len(names)})", *(f"  {name}" for name in names)]
-    return "\r\n".join([*lines, ""])  # the editor of an old Windows shows it, too
+    return "\r\n".join([*lines, ""])  # so that the editor of an old Windows shows the lines
 
 
 def _licence(pack: Pack) -> str:
+    """The text of LICENSE."""
     lines = [f"{pack.title}", f"Licence: {pack.licence or 'none was stated; all rights are with the author'}"]
     if pack.author:
         lines.insert(1, f"Author: {pack.author}")
@@ -130,7 +140,7 @@ def _licence(pack: Pack) -> str:
 
 
 def _page(pack: Pack, items: Sequence[Facts], folder: Path) -> str:
-    """The grids, each on one pad, and the other tables."""
+    """The page: every grid on one pad, and the other tables."""
     made = {facts["name"]: facts for facts in items}
     grids: dict[str, list[plan.Item]] = defaultdict(list)
     for item in pack.items:
@@ -150,18 +160,18 @@ def _page(pack: Pack, items: Sequence[Facts], folder: Path) -> str:
 
 
 def _grid(members: Sequence[plan.Item], made: dict[str, Facts], folder: Path) -> Entry:
-    """All rows of every pitch of a grid that is whole."""
+    """The entry of a grid, with those pitches of which every row was made."""
     rows: dict[float, list[plan.Item]] = defaultdict(list)
     for item in members:
         assert isinstance(item.source, Sweep)
         rows[item.source.pitch].append(item)
-    whole = max(len(each) for each in rows.values())
-    pitches = [pitch for pitch in sorted(rows) if len(rows[pitch]) == whole]
+    row_count = max(map(len, rows.values()))
+    pitches = [pitch for pitch in sorted(rows) if len(rows[pitch]) == row_count]
     loaders = [_loader(made[item.name], folder) for pitch in pitches for item in rows[pitch]]
     first = members[0]
     assert isinstance(first.source, Sweep)
     corners = [corner.name for corner in first.source.corners]
-    corners = corners if len(corners) <= 4 else []  # a pad has no names for sounds between its corners
+    corners = corners if len(corners) <= 4 else []  # a pad cannot name sounds between its corners
     return Entry(first.grid, loaders, pitches, corners, first.category, list(first.tags))
 
 
@@ -170,9 +180,9 @@ def _loader(facts: Facts, folder: Path) -> partial[Table]:
 
 
 def _best(facts: Facts) -> str:
-    """The table's file in a format that loses nothing, if there is one."""
+    """The table's file in a format that loses nothing, or in another where there is none."""
     tables: dict[str, str] = facts["tables"]
-    return min(tables.items(), key=lambda each: not registry.FORMATS[each[0]].exact)[1]
+    return min(tables.items(), key=lambda table: not registry.FORMATS[table[0]].exact)[1]
 
 
 def _version(name: str) -> str:

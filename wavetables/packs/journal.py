@@ -1,7 +1,7 @@
-"""What of a pack is done already: written as it is made, read again after a crash, and locked against a second run.
+"""The journal of a pack: which items are finished. It survives a crash, and locks the pack against a second run.
 
-`.pack-in-progress` stands in the pack's folder while it is made: a line of JSON for every finished item. When the pack
-is whole its place is taken by pack.json, which holds the same facts.
+`.pack-in-progress` is in the pack's folder while the pack is made. It has a line of JSON for every finished item. When
+the pack is whole, pack.json takes its place and holds the same facts.
 """
 
 from __future__ import annotations
@@ -16,17 +16,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from nsynth_core.errors import UserError
+from nsynth_core.errors import NotWritable, UserError
+from wavetables.packs.errors import NoPack, PackInUse
 
 NAME, MANIFEST = ".pack-in-progress", "pack.json"
-LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part(\.\w+)?")  # of nsynth_core.files.atomic, killed
-LOCKED_BYTE = 1 << 40  # beyond the text: Windows locks what it locks against reading, too
+LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part(\.\w+)?")  # temporary files of nsynth_core.files.atomic
+LOCKED_BYTE = 1 << 40  # behind the text, because on Windows nobody can read a locked byte
 Facts = dict[str, Any]
 
 
 class Journal:
-    """`done`: the facts of finished items by their key, on disk as soon as they are added. `before`: what pack.json
-    held when the run began, empty where there was none."""
+    """The finished items of a pack.
+
+    done: the facts of each item by its key; on disk as soon as they are added
+    before: what pack.json held when the run began, empty where there was none
+    empty: whether no item was finished since then
+    """
 
     def __init__(self, file: IO[bytes], folder: Path):
         self._file = file
@@ -40,7 +45,7 @@ class Journal:
         self.empty = not whole
 
     def add(self, facts: Facts) -> None:
-        """An item is finished."""
+        """Note that an item is finished."""
         self._file.seek(0, os.SEEK_END)
         self._file.write(json.dumps(facts).encode() + b"\n")
         self._file.flush()
@@ -49,13 +54,16 @@ class Journal:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Journal]:
-    """The journal of the pack in `folder`, which is made. It is this run's alone: raises UserError when another one
-    holds it. Removed at the end, unless the run fails with some items done."""
+    """The journal of the pack in `folder`; the folder is made where it is missing.
+
+    The journal is removed at the end, unless the run fails with some items finished. Raises PackInUse when another run
+    holds it, and NotWritable.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = _alone(folder)
+        file = _lock_journal(folder)
     except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}; choose another -o") from error
+        raise NotWritable(folder, error.strerror or str(error)) from error
     useless = True
     try:
         for path in folder.rglob(".*"):
@@ -70,15 +78,18 @@ def opened(folder: Path) -> Iterator[Journal]:
     finally:
         if sys.platform == "win32":  # which removes no open file
             file.close()
-        if useless:  # elsewhere while it is locked: who opened it meanwhile sees that it is gone
+        if useless:  # on other systems while it is locked, so that whoever waits for it sees that it is gone
             (folder / NAME).unlink(missing_ok=True)
         file.close()
         with contextlib.suppress(OSError):
-            folder.rmdir()  # where nothing was made
+            folder.rmdir()  # only where it is empty: nothing was made
 
 
 def manifest(folder: Path) -> Facts:
-    """pack.json of a finished pack. Raises UserError: there is none, or it is something else."""
+    """What pack.json of a finished pack holds. Raises NoPack when there is none, UserError when it is something else.
+
+    Every path in it stays below the pack's folder, so that a manifest from elsewhere can do no harm.
+    """
     path = folder / MANIFEST
     try:
         data: Facts = json.loads(path.read_text(encoding="utf-8"))
@@ -90,26 +101,31 @@ def manifest(folder: Path) -> Facts:
             raise ValueError
         return data
     except FileNotFoundError:
-        raise UserError(f"{folder}: no pack (it holds no {MANIFEST}); make one with 'make-wavetable pack'") from None
+        raise NoPack(f"no pack (it holds no {MANIFEST})", path=folder) from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path}: not the manifest of a pack; make the pack again") from error
+        raise UserError("not the manifest of a pack; make the pack again", path=path) from error
 
 
 def is_below(path: str) -> bool:
-    """True for a path that cannot leave the folder it is put in, on any system."""
+    r"""True for a path that stays below the folder it is put in, on any system.
+
+    >>> is_below("Serum/Keys/A.wav"), is_below("../A.wav"), is_below("C:\\A.wav")
+    (True, False, False)
+    """
     parts = path.replace("\\", "/").split("/")
     return not any(part in ("", ".", "..") or ":" in part for part in parts)
 
 
-def _alone(folder: Path) -> IO[bytes]:
+def _lock_journal(folder: Path) -> IO[bytes]:
+    """The open file of the journal, locked. Raises PackInUse."""
     while True:
         file = (folder / NAME).open("a+b")
         try:
             _lock(file)
         except OSError:
             file.close()
-            raise UserError(f"{folder}: another run is making this pack; wait for it, or choose another -o") from None
-        # the run before may have removed the file between our opening and our locking it
+            raise PackInUse(folder) from None
+        # an earlier run may have removed the file after it was opened here and before it was locked
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / NAME)):
                 return file
@@ -117,7 +133,7 @@ def _alone(folder: Path) -> IO[bytes]:
 
 
 def _lock(file: IO[bytes]) -> None:
-    """The system's own lock: it goes with the process, however that ends."""
+    """Lock with the system's own lock, which ends with the process. Raises OSError."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -1,10 +1,10 @@
-"""One item of a pack → its files, and what is to be said of them. Runs in any process on any machine."""
+"""Make one item of a pack: its files, and the facts about them. Runs in any process on any machine."""
 
 from __future__ import annotations
 
 import errno
 import io
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,117 +23,172 @@ from nsynth_core.pitch import Unpitched
 from wavetables import loudness, pictures
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
-from wavetables.importing import import_sound
+from wavetables.importing import Settings, import_tables
 from wavetables.inspection import describe, inspect
 from wavetables.packs import plan, spectra, sweeps
+from wavetables.packs.errors import OutOfMemory
 from wavetables.packs.plan import Item, Pack, Recording, Sweep
 from wavetables.shaping import shape
 from wavetables.table import Table
 
 SURE = 0.5  # confidence of a pitch below which somebody should listen
-SHORT_DB = 0.5  # below the asked loudness
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+QUIET_DB = 0.5  # below the loudness that was asked for
+DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an item has no files; `full` when the disk is."""
+    """The item called `name` has no files because of `error`; `full` where the disk is."""
 
     name: str
-    why: str
+    error: UserError
     full: bool = False
+
+    @property
+    def why(self) -> str:
+        """The reason in words, as the manifest holds it. For a sound without a pitch they say how a recipe gives it."""
+        if not isinstance(self.error, Unpitched):
+            return str(self.error)
+        note = "C3" if self.error.guess is None else note_name(self.error.guess)
+        file = "SOUND.wav" if self.error.path is None else self.error.path.name
+        return f'{self.error}; give its pitch, in a recipe: "{file}@{note}"'
 
 
 def make(pack: Pack, item: Item, folder: Path, watch: Watch = unwatched) -> Facts | Failure:
-    """Write the files of `item` below `folder`, each whole or not at all, and give the facts that the manifest lists:
-    plain values, the same for the same sources. Nothing is raised: one bad source is no reason to stop the others."""
+    """Write the files of `item` below `folder`, each whole or not at all.
+
+    Returns the facts that the manifest lists: plain values, the same for the same sources. Nothing is raised, because
+    one bad source is no reason to stop the others.
+    """
     try:
         return _make(pack, item, folder, watch)
     except UserError as error:
-        return Failure(item.name, _why(error), is_full(error))
+        return Failure(item.name, error, is_full(error))
     except MemoryError:
-        return Failure(item.name, f"{_sources(item)}: not enough memory; use fewer --workers or a shorter sound")
+        return Failure(item.name, OutOfMemory(_sources(item)))
     except Exception as error:
         if is_full(error):
-            return Failure(item.name, f"cannot write {item.name}: {error}", True)
-        return Failure(item.name, f"{_sources(item)}: {type(error).__name__}: {error}; this is a bug, please report it")
+            return Failure(item.name, UserError(f"cannot write {item.name}: {error}"), True)
+        bug = f"{_sources(item)}: {type(error).__name__}: {error}; this is a bug, please report it"
+        return Failure(item.name, UserError(bug))
 
 
 def _make(pack: Pack, item: Item, folder: Path, watch: Watch) -> Facts:
-    found = sweeps.state(item.source.files)
+    state = sweeps.state(item.source.files)
     hashes = [[path.name, sha256(path)] for path in item.source.files]
-    table = _table(pack, item, hashes, watch)
-    if sweeps.state(item.source.files) != found:
+    source_table, confidence = _table(pack, item, hashes, watch)
+    if sweeps.state(item.source.files) != state:
         raise UserError(f"{_sources(item)}: changed while it was read; run the same command again")
-    frames, level = loudness.levelled(table.frames, pack.target, pack.level)
-    said = {"pack": pack.title, "author": pack.author, "licence": pack.licence}
-    made = Table(frames, item.name, table.root_pitch, {**table.provenance, **{k: v for k, v in said.items() if v}})
+    frames, level = loudness.levelled(source_table.frames, pack.target, pack.level)
+    table = Table(frames, item.name, source_table.root_pitch, {**source_table.provenance, **_credits(pack)})
     paths = plan.table_paths(pack, item)
     for kind, path in paths.items():
-        registry.write(folder / path, made, True, kind)
-    files = list(paths.values())
-    if pack.previews:
-        files.append(plan.preview_path(item))
-        _write(folder / files[-1], _encoded(to_int16(loudness.played(frames)), loudness.RATE, "FLAC", "PCM_16"))
-    odd = []
-    if samples := plan.sample_paths(pack, item):
-        assert isinstance(item.source, Sweep)
-        notes = sweeps.notes(pack, item.source, sweeps.walk(item.source, np.asarray(list(samples))), watch)
-        for (at, path), note in zip(samples.items(), notes, strict=True):
-            sound = loudness.levelled_note(note, pack.target)
-            if pack.target is not None and (heard := loudness.of_note(sound)) < pack.target - SHORT_DB:
-                odd.append(f"its note at {100 * at:g} is {_short(pack.target - heard)}")
-            _write(folder / path, _encoded(sound.samples, sound.rate, "WAV", "PCM_24"))
-            files.append(path)
-    for path, figure in zip(plan.picture_paths(pack, item), (_picture, _rainbowgrams), strict=False):
-        _write(folder / path, pictures.png(figure(pack, item, made, watch)))
-        files.append(path)
+        registry.write(folder / path, table, True, kind)
+    notes, quiet_notes = _write_notes(pack, item, folder, watch)
+    files = [
+        *paths.values(),
+        *_write_preview(pack, item, frames, folder),
+        *notes,
+        *_write_pictures(pack, item, table, folder, watch),
+    ]
     spectrum = spectra.fingerprint(frames)
     return {
         **plan.describe(item),
         "words": list(spectra.words(frames, spectrum)),
         "frames": len(frames),
-        "root_pitch": made.root_pitch,
+        "root_pitch": table.root_pitch,
         "loudness": round(level, 2),
         "sources": hashes,
         "tables": paths,
         "files": {path: sha256(folder / path) for path in files},
-        "odd": [*_odd(pack, made, level), *odd, *map(describe, inspect(folder / files[0]).problems)],
+        "odd": [
+            *_odd(pack, table, level, confidence),
+            *quiet_notes,
+            *map(describe, inspect(folder / files[0]).problems),
+        ],
         "spectrum": spectrum,
     }
 
 
 # --------------------------------------------------------------------------------------------------------------- tables
-def _table(pack: Pack, item: Item, hashes: list[list[str]], watch: Watch) -> Table:
-    """The item's table before it is levelled, from the cache where it is known."""
+def _table(pack: Pack, item: Item, hashes: list[list[str]], watch: Watch) -> tuple[Table, float]:
+    """The item's table before it is levelled, and how sure its pitch is (0..1, 1 where it was not looked for). The
+    table of a recording comes from the cache where it is known."""
     source = item.source
     if isinstance(source, Recording):
         name = cache.digest("table", source.path.name, hashes, source.pitch, pack.frames)
-        return cache.remember(name, lambda: import_sound(source.path, source.pitch, pack.frames), _save, _load)
-    cycles, told = sweeps.frames(pack, source, pack.frames or plan.SWEEP_FRAMES, watch)
-    return Table(shape(cycles), item.name, source.pitch, told)
+        return cache.remember(name, lambda: _imported(source, pack.frames), _save, _load)
+    cycles, provenance = sweeps.frames(pack, source, pack.frames or plan.SWEEP_FRAMES, watch)
+    return Table(shape(cycles), item.name, source.pitch, provenance), 1.0
 
 
-def _save(path: Path, table: Table) -> None:
+def _imported(source: Recording, frames: int | None) -> tuple[Table, float]:
+    imported = import_tables(source.path, Settings(pitch=source.pitch, frames=frames))[0]
+    pitch = imported.facts.pitch
+    return imported.table, 1.0 if pitch is None or pitch.given is not None else pitch.confidence
+
+
+def _save(path: Path, entry: tuple[Table, float]) -> None:
+    table, confidence = entry
+    facts = np.asarray(facts_text(table))
     with atomic(path, True) as temporary, temporary.open("wb") as file:
-        np.savez(file, frames=table.frames, name=np.asarray(table.name), facts=np.asarray(facts_text(table)))
+        np.savez(file, frames=table.frames, name=np.asarray(table.name), facts=facts, confidence=confidence)
 
 
-def _load(path: Path) -> Table:
+def _load(path: Path) -> tuple[Table, float]:
     try:
         with np.load(path, allow_pickle=False) as data:
-            root, provenance = facts_from(str(data["facts"]))
-            return Table(data["frames"], str(data["name"]), root, provenance)
+            root_pitch, provenance = facts_from(str(data["facts"]))
+            table = Table(data["frames"], str(data["name"]), root_pitch, provenance)
+            return table, float(data["confidence"])
     except Exception as error:  # zip, zlib and numpy each have their own for damaged files
-        raise UserError(f"{path}: not a cached table") from error
+        raise UserError("not a cached table", path=path) from error
+
+
+def _credits(pack: Pack) -> dict[str, str]:
+    """What every table of the pack says about it."""
+    words = {"pack": pack.title, "author": pack.author, "licence": pack.licence}
+    return {key: text for key, text in words.items() if text}
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
+def _write_preview(pack: Pack, item: Item, frames: Floats, folder: Path) -> Iterator[str]:
+    if pack.previews:
+        path = plan.preview_path(item)
+        _write(folder / path, _encoded(to_int16(loudness.played(frames)), loudness.RATE, "FLAC", "PCM_16"))
+        yield path
+
+
+def _write_notes(pack: Pack, item: Item, folder: Path, watch: Watch) -> tuple[list[str], list[str]]:
+    """The paths of a sweep's notes, and words about those that are too quiet."""
+    paths = plan.sample_paths(pack, item)
+    if not paths:
+        return [], []
+    assert isinstance(item.source, Sweep)
+    quiet = []
+    notes = sweeps.notes(pack, item.source, sweeps.walk(item.source, np.asarray(list(paths))), watch)
+    for (at, path), note in zip(paths.items(), notes, strict=True):
+        sound = loudness.levelled_note(note, pack.target)
+        if pack.target is not None and (level := loudness.of_note(sound)) < pack.target - QUIET_DB:
+            quiet.append(f"its note at {100 * at:g} is {_quiet_words(pack.target - level)}")
+        _write(folder / path, _encoded(sound.samples, sound.rate, "WAV", "PCM_24"))
+    return list(paths.values()), quiet
+
+
+def _write_pictures(pack: Pack, item: Item, table: Table, folder: Path, watch: Watch) -> Iterator[str]:
+    paths = plan.picture_paths(pack, item)
+    if paths:
+        for path, draw in zip(paths, (_picture, _rainbowgrams), strict=True):
+            _write(folder / path, pictures.png(draw(pack, item, table, watch)))
+            yield path
+
+
 def _encoded(samples: Floats | NDArray[np.int16], rate: int, kind: str, subtype: str) -> bytes:
-    """In memory, so that a full disk is the system's own error and not libsndfile's."""
+    """A sound file in memory, so that a full disk is the system's own error and not libsndfile's."""
     data = io.BytesIO()
-    effort = {"compression_level": 0.5} if kind == "FLAC" else {}  # the last thousandth of the size takes a tenth more
+    # the highest compression saves another thousandth and takes a tenth longer
+    effort = {"compression_level": 0.5} if kind == "FLAC" else {}
     soundfile.write(data, samples, rate, format=kind, subtype=subtype, **effort)
     return data.getvalue()
 
@@ -149,41 +204,48 @@ def _picture(pack: Pack, item: Item, table: Table, watch: Watch) -> Any:
 
 
 def _rainbowgrams(pack: Pack, item: Item, table: Table, watch: Watch) -> Any:
-    """The recording beside the table played at its pitch; or the sounds that a sweep goes between, with their blend at
-    the beginning, half way and at the end, as far as those are not one sound alone."""
+    """Rainbowgrams of a recording and its table played at its pitch; or of the sounds of a sweep and their blends."""
     source = item.source
     if isinstance(source, Sweep):
-        shares = sweeps.walk(source, np.linspace(0, 1, 3))
-        ends = zip(source.corners, np.eye(len(source.corners), dtype=np.float32), shares.T, strict=True)
-        sounds = [(corner.name, alone) for corner, alone, share in ends if share.any()]
-        places = zip(("beginning", "half way", "end"), shares, strict=True)
-        blends = [(f"blend, {place}", share) for place, share in places if share.max() < 1]
-        panels = [sounds[0], *blends, sounds[1]] if len(sounds) == 2 else [*sounds, *blends]
-        titles, weights = zip(*panels, strict=True)
-        notes = sweeps.notes(pack, source, np.stack(weights), watch)
-        columns = len(panels) if len(panels) < 5 else -(-len(panels) // 2)
-        return pictures.rainbowgrams(list(zip(titles, notes, strict=True)), columns)
+        return _sweep_rainbowgrams(pack, source, watch)
     panels = [("the table, played at its pitch", _at_its_pitch(table))]
     if not registry.is_table(source.path):
         panels.insert(0, (source.path.name, audio.read(source.path)))
     return pictures.rainbowgrams(panels)
 
 
+def _sweep_rainbowgrams(pack: Pack, source: Sweep, watch: Watch) -> Any:
+    """The sounds that take part in a sweep, and their blends at its beginning, half way and end, except where a blend
+    is one sound alone."""
+    shares = sweeps.walk(source, np.linspace(0, 1, 3))
+    ends = zip(source.corners, np.eye(len(source.corners), dtype=np.float32), shares.T, strict=True)
+    sounds = [(corner.name, alone) for corner, alone, share in ends if share.any()]
+    places = zip(("beginning", "half way", "end"), shares, strict=True)
+    blends = [(f"blend, {place}", share) for place, share in places if share.max() < 1]
+    panels = [sounds[0], *blends, sounds[1]] if len(sounds) == 2 else [*sounds, *blends]
+    titles, weights = zip(*panels, strict=True)
+    notes = sweeps.notes(pack, source, np.stack(weights), watch)
+    columns = len(panels) if len(panels) < 5 else -(-len(panels) // 2)
+    return pictures.rainbowgrams(list(zip(titles, notes, strict=True)), columns)
+
+
 def _at_its_pitch(table: Table) -> Sound:
     hz = float(midi_to_hz(loudness.REFERENCE_PITCH if table.root_pitch is None else table.root_pitch))
     period = max(2, round(loudness.RATE / hz))
-    # a whole number of samples, and the rate makes up for what that is off
+    # a whole number of samples, and the sample rate corrects the pitch
     return Sound(loudness.played(table.frames, period)[:, None], round(period * hz))
 
 
 def sheet(tables: tuple[Path, ...], target: Path, title: str) -> str | Failure:
-    """Write a contact sheet of the files `tables` under `title`; its path. Nothing is raised."""
+    """Write a contact sheet of the files `tables` under `title` to `target`, and return its path. Nothing is raised."""
     try:
         cells = [(_thumbnail(path), path.parent.name) for path in tables]
         _write(target, pictures.png(pictures.contact_sheet(cells, title)))
         return str(target)
-    except (UserError, OSError) as error:
-        return Failure(target.name, str(error), is_full(error))
+    except UserError as error:
+        return Failure(target.name, error, is_full(error))
+    except OSError as error:
+        return Failure(target.name, UserError(str(error)), is_full(error))
 
 
 def _thumbnail(path: Path) -> Table:
@@ -194,26 +256,16 @@ def _thumbnail(path: Path) -> Table:
 
 
 # ----------------------------------------------------------------------------------------------------------------- odds
-def _odd(pack: Pack, table: Table, level: float) -> list[str]:
-    found = []
-    if pack.target is not None and pack.level == "table" and level < pack.target - SHORT_DB:
-        found.append(_short(pack.target - level))
-    sure = re.search(r"confidence (\d\.\d+)", table.provenance.get("pitch", ""))
-    if sure and float(sure.group(1)) < SURE:
-        found.append(f"pitch uncertain ({table.provenance['pitch']}); listen, or give it")
-    return found
+def _odd(pack: Pack, table: Table, level: float, confidence: float) -> Iterator[str]:
+    """Words about what somebody should listen to, as the manifest holds them."""
+    if pack.target is not None and pack.level == "table" and level < pack.target - QUIET_DB:
+        yield _quiet_words(pack.target - level)
+    if confidence < SURE:
+        yield f"pitch uncertain ({table.provenance['pitch']}); listen, or give it"
 
 
-def _short(decibels: float) -> str:
+def _quiet_words(decibels: float) -> str:
     return f"{decibels:.1f} dB quieter than the pack: its peak is at full scale"
-
-
-def _why(error: UserError) -> str:
-    """What is wrong with a source, and of one without a pitch, how a recipe gives it."""
-    if not isinstance(error, Unpitched):
-        return str(error)
-    note = "C3" if error.guess is None else note_name(error.guess)
-    return f'{error}; give its pitch, in a recipe: "{error.path.name if error.path else "SOUND.wav"}@{note}"'
 
 
 def _sources(item: Item) -> str:
@@ -221,9 +273,13 @@ def _sources(item: Item) -> str:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """True when the disk has no room left, however the error was wrapped."""
+    """True when the disk has no room left, however the error was wrapped.
+
+    >>> is_full(OSError(errno.ENOSPC, "No space left on device")), is_full(ValueError())
+    (True, False)
+    """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             return True
         error = error.__cause__ or error.__context__
     return False

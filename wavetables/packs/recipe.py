@@ -1,13 +1,7 @@
-"""Recipes of packs: TOML files, checked by a schema, and folders of recordings; both become a plan."""
+"""Recipes of packs: TOML files, checked by a schema. `planning` makes a plan of a recipe."""
 
 from __future__ import annotations
 
-import math
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -15,9 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 import presets
 from nsynth_core.blending.engine import ENGINES
-from nsynth_core.errors import UsageError, UserError
-from nsynth_core.sound.knobs import Knobs
-from nsynth_core.wavenet.options import NSynthOptions
+from nsynth_core.errors import UserError
 from presets.schema import (
     Line,
     Preset,
@@ -30,18 +22,11 @@ from presets.schema import (
     read,
 )
 from wavetables.packs import names
-from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, Corner, Item, Pack, Recording, Sweep
-from wavetables.packs.sweeps import instrument
-from wavetables.sources import SOURCE_SUFFIXES
-
-MOST = 20_000  # tables: beyond it is a typing error
-RECORDINGS, BLENDS = "Recordings", "Blends"
-LOUDEST, QUIETEST = -6.0, -40.0
-Wish = tuple[Item, list[str]]  # and what it would like to be called, best first
+from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, LOUDEST, QUIETEST
 
 
 class _Entry(StrictModel):
-    """What every kind of entry may say."""
+    """The keys of every kind of entry."""
 
     name: Line | None = Field(None, description="what to call it: one line that is a file name on every system")
     category: Line | None = Field(None, description="the folder it is put in: one line, a file name on every system")
@@ -57,7 +42,7 @@ class _Entry(StrictModel):
 
 
 class TableEntry(_Entry):
-    """Recordings: a file, or all in a folder, below the recipe's own folder; each becomes one table."""
+    """A recording, or a folder of them, beside or below the recipe. Each recording becomes one table."""
 
     source: Path = Field(description="a sound file or a folder of them, beside or below the recipe")
 
@@ -66,14 +51,14 @@ class TableEntry(_Entry):
     def _exists(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             raise ValueError
-        found = corner_beside(value, info.context)
-        if isinstance(found, str):
+        source = corner_beside(value, info.context)
+        if isinstance(source, str):
             raise ValueError(f"source {value!r} is a built-in instrument; a table of one is a sweep between two")
-        return found
+        return source
 
 
 class SweepEntry(_Entry):
-    """Tables that walk between two or four sounds, one a pitch."""
+    """Tables whose frames walk between two or four sounds, one table for each pitch."""
 
     sounds: tuple[str | Path, ...] = Field(description="2 or 4 instruments or sounds, a list")
     pitches: tuple[float, ...] = Field((48.0,), description="MIDI numbers or notes, a list or {from, to, step}")
@@ -85,9 +70,9 @@ class SweepEntry(_Entry):
     @field_validator("sounds", mode="before")
     @classmethod
     def _known(cls, value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, list) or len(value) not in (2, 4) or not all(isinstance(each, str) for each in value):
+        if not isinstance(value, list) or len(value) not in (2, 4) or not all(isinstance(spec, str) for spec in value):
             raise ValueError
-        return tuple(corner_beside(each, info.context) for each in value)
+        return tuple(corner_beside(spec, info.context) for spec in value)
 
     @field_validator("pitches", mode="before")
     @classmethod
@@ -99,13 +84,13 @@ class SweepEntry(_Entry):
     def _place(cls, value: object) -> object:
         if not isinstance(value, list) or len(value) != 2:
             raise ValueError
-        if not all(isinstance(each, (int, float)) and not isinstance(each, bool) and 0 <= each <= 1 for each in value):
+        if not all(isinstance(x, (int, float)) and not isinstance(x, bool) and 0 <= x <= 1 for x in value):
             raise ValueError
-        return tuple(float(each) for each in value)
+        return tuple(map(float, value))
 
 
 class GridEntry(_Entry):
-    """All tables of a grid: a preset by name or file."""
+    """All tables of a grid: a preset, by its name or its file."""
 
     preset: Preset = Field(description="the name of a preset, or a preset file beside or below the recipe")
     pitches: tuple[float, ...] | None = Field(None, description="only these MIDI numbers or notes")
@@ -120,8 +105,8 @@ class GridEntry(_Entry):
                 return presets.load(value)
             except UserError as error:
                 raise ValueError(str(error)) from error
-        found = corner_beside(value, info.context)  # the same rules of where a file may be
-        return presets.load(Path(found))
+        # a preset's file follows the same rules as a sound: beside or below the recipe
+        return presets.load(Path(corner_beside(value, info.context)))
 
     @field_validator("pitches", mode="before")
     @classmethod
@@ -130,7 +115,7 @@ class GridEntry(_Entry):
 
 
 class Recipe(StrictModel):
-    """A pack: what is said of it, how its tables are made, and what is in it."""
+    """A pack: its texts, how its tables are made, and its entries."""
 
     title: Line = Field(description="the pack's name: one line, a file name on every system")
     author: Annotated[str, Field(max_length=300)] = Field("", description="who made it")
@@ -182,157 +167,55 @@ class Recipe(StrictModel):
         return self
 
 
-_ENTRIES: dict[str, type[StrictModel]] = {"table": TableEntry, "sweep": SweepEntry, "grid": GridEntry}
+ENTRIES: dict[str, type[StrictModel]] = {"table": TableEntry, "sweep": SweepEntry, "grid": GridEntry}
 
 
-def load(path: Path) -> Pack:
-    """The plan of a recipe file. Raises UserError that names the file, the key, the value and what is legal."""
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Sounds and presets that it names lie beside or below the file. Raises UserError, one line that names the file, the
+    key, the value and what is legal.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "recipe.toml")
+    ...     _ = path.write_text("title = 'First Light'; [[sweep]]; sounds = ['flute', 'choir']".replace("; ", chr(10)))
+    ...     recipe = read_recipe(path)
+    >>> recipe.title, recipe.sweep[0].sounds
+    ('First Light', ('flute', 'choir'))
+    """
     if not path.exists():
-        raise UserError(f"{path}: no such recipe or folder")
+        raise UserError("no such recipe or folder", path=path)
     data = parse_toml(read(path), str(path))
     try:
         recipe = Recipe.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
-        place = error.errors(include_url=False)[0]["loc"]
-        if len(place) < 2 or place[0] not in _ENTRIES:
-            raise UserError(f"{path}: {first_problem(error, Recipe)}") from error
-        line = first_problem(error, _ENTRIES[str(place[0])], 2)
-        raise UserError(f"{path}: [[{place[0]}]] number {int(place[1]) + 1}: {line}") from error
+        raise UserError(_problem(error), path=path) from error
     for entry in recipe.table:
         if entry.name is not None and entry.source.is_dir():
             raise UserError(
-                f"{path}: the tables of a folder are called like its files; leave out name = {entry.name!r}"
+                f"the tables of a folder are called like its files; leave out name = {entry.name!r}", path=path
             )
-    titles = names.unique([[entry.name or entry.preset.title] for entry in recipe.grid])
-    wishes = [
-        *(wish for entry in recipe.table for wish in _recordings(entry)),
-        *(wish for entry in recipe.sweep for wish in _sweeps(entry)),
-        *(wish for entry, title in zip(recipe.grid, titles, strict=True) for wish in _rows(entry, title)),
-    ]
-    return _planned(
-        Pack(
-            recipe.title,
-            recipe.author,
-            recipe.licence,
-            _licence_text(recipe.licence_file, path),
-            recipe.description,
-            recipe.formats,
-            recipe.loudness,
-            recipe.level,
-            recipe.frames,
-            recipe.engine,
-            recipe.samples,
-            recipe.previews,
-            recipe.pictures or default_pictures(),
-        ),
-        wishes,
-        str(path),
-    )
+    return recipe
 
 
-def drawn(pack: Pack, options: NSynthOptions) -> Pack:
-    """`pack`, its sweeps by NSynth. Raises UsageError: there are none, or one turns a knob, which NSynth has not."""
-    sweeps = {item.name: item.source for item in pack.items if isinstance(item.source, Sweep)}
-    if not sweeps:
-        raise UsageError("--engine nsynth: the pack holds no sweep or grid, and recordings are not blended")
-    turned = [name for name, sweep in sweeps.items() if sweep.knobs != Knobs()]
-    if turned:
-        raise UsageError(f"{turned[0]}: turns a knob of the other engines; NSynth has none, take it out of the recipe")
-    return replace(pack, nsynth=options)
+def _problem(error: ValidationError) -> str:
+    """The first problem, and the entry in which it is."""
+    place = error.errors(include_url=False)[0]["loc"]
+    if len(place) < 2 or place[0] not in ENTRIES:
+        return first_problem(error, Recipe)
+    kind = str(place[0])
+    return f"[[{kind}]] number {int(place[1]) + 1}: {first_problem(error, ENTRIES[kind], 2)}"
 
 
-def default_pictures() -> Literal["none", "sheet"]:
-    """Contact sheets where matplotlib is installed."""
-    return "none" if find_spec("matplotlib") is None else "sheet"
-
-
-def of_folder(folder: Path, pack: Pack) -> Pack:
-    """`pack` with a table for every recording in `folder`, its subfolders the categories. Raises UserError: none."""
-    return _planned(pack, list(_found(folder, None, ())), str(folder))
-
-
-# ---------------------------------------------------------------------------------------------------------------- items
-def _planned(pack: Pack, wishes: Sequence[Wish], file: str) -> Pack:
-    if not 1 <= len(wishes) <= MOST:
-        raise UserError(f"{file}: {len(wishes)} tables; a pack has 1..{MOST}")
-    called = names.unique([wish for _, wish in wishes])
-    items = tuple(replace(item, name=name) for (item, _), name in zip(wishes, called, strict=True))
-    return replace(pack, items=items)
-
-
-def _recordings(entry: TableEntry) -> Iterator[Wish]:
-    path, pitch = presets.given_pitch(entry.source)
-    if path.is_dir():
-        yield from _found(path, entry.category, entry.tags)
-        return
-    wish = [entry.name] if entry.name is not None else names.of_recording(Path(path.parent.name, path.name))
-    yield Item("", entry.category or RECORDINGS, Recording(path, pitch), entry.tags), wish
-
-
-def _found(folder: Path, category: str | None, tags: tuple[str, ...]) -> Iterator[Wish]:
-    try:
-        found = [path for path in folder.rglob("*") if path.suffix.lower() in SOURCE_SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise UserError(f"{folder}: this folder cannot be read: {error.strerror}") from error
-    found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if not found:
-        raise UserError(f"{folder}: no sound file in this folder")
-    # the same order wherever it is listed: macOS decomposes letters, Linux sorts by nothing
-    found.sort(key=lambda path: unicodedata.normalize("NFC", path.relative_to(folder).as_posix()))
-    for path in found:
-        below = path.relative_to(folder)
-        own = names.tidy(below.parts[0]) if len(below.parts) > 1 else RECORDINGS
-        yield Item("", category or own, Recording(path), tags), names.of_recording(below)
-
-
-def _sweeps(entry: SweepEntry) -> Iterator[Wish]:
-    corners = tuple(map(_cornered, entry.sounds))
-    base = entry.name or "-".join(corner.name for corner in corners)
-    category = entry.category or BLENDS
-    for pitch in entry.pitches:
-        sweep = Sweep(corners, pitch, entry.start, entry.end, knobs=Knobs(entry.detail, entry.brightness))
-        yield Item("", category, sweep, entry.tags), _wishes(base, pitch, category)
-
-
-def _rows(entry: GridEntry, title: str) -> Iterator[Wish]:
-    """The tables of a grid, which the page calls `title`."""
-    preset = entry.preset
-    corners = tuple(map(_cornered, preset.corners))
-    wide = 2 if len(corners) == 2 else math.isqrt(len(corners))
-    lines = ["-".join(corner.name for corner in corners[k : k + wide]) for k in range(0, len(corners), wide)]
-    category = entry.category or names.safe(preset.title)
-    for pitch in entry.pitches or preset.pitches:
-        for row in range(preset.rows):
-            y = row / max(preset.rows - 1, 1)
-            above = int(y * (len(lines) - 1))
-            share = round(100 * (y * (len(lines) - 1) - above))
-            base = lines[above] if share == 0 else f"{lines[above]} {100 - share}-{share} {lines[above + 1]}"
-            sweep = Sweep(corners, pitch, (0.0, y), (1.0, y), preset.weights, preset.knobs)
-            wish = _wishes(base, pitch, category)
-            yield Item("", category, sweep, entry.tags, title), wish
-
-
-def _wishes(base: str, pitch: float, category: str) -> list[str]:
-    """ "Flute-Choir C3"; where that is taken, with its category."""
-    own = f"{base} {names.pitch_label(pitch)}"
-    return [own, f"{own} ({category})"]
-
-
-def _cornered(spec: str | Path) -> Corner:
-    if isinstance(spec, str):
-        licence = next(entry.licence for entry in presets.instruments() if entry.name == spec)
-        return Corner(names.tidy(spec), partial(presets.load_instrument, spec), (), None, licence)
-    path, pitch = presets.given_pitch(spec)
-    files = tuple(sorted(each for each in path.iterdir() if each.is_file())) if path.is_dir() else (path,)
-    return Corner(names.tidy(path.stem.removesuffix("_embeddings")), partial(instrument, path, pitch), files, pitch)
-
-
-def _licence_text(name: str, recipe: Path) -> str:
+def read_licence(recipe: Recipe, path: Path) -> str:
+    """The text of the recipe's licence file, which lies beside the recipe at `path`; "" where it names none."""
+    name = recipe.licence_file
     if not name:
         return ""
     if PurePosixPath(name.replace("\\", "/")).name != name:
-        raise UserError(f"{recipe}: licence_file = {name!r}: put the text beside the recipe")
+        raise UserError(f"licence_file = {name!r}: put the text beside the recipe", path=path)
     try:
-        return (recipe.parent / name).read_text(encoding="utf-8-sig")
+        return (path.parent / name).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UserError(f"{recipe}: licence_file = {name!r}: cannot be read as text ({error})") from error
+        raise UserError(f"licence_file = {name!r}: cannot be read as text ({error})", path=path) from error
