@@ -41,20 +41,15 @@ def instruments() -> tuple[InstrumentEntry, ...]:
 
 
 def load(name_or_path: str | Path) -> Preset:
-    """The built-in preset of that name, or the preset in the user's own TOML file, or in NSynth's settings.json.
+    """The built-in preset of that name, or the preset in the user's own TOML file.
 
-    A Path, or text that ends in .toml or .json, is a file; corners in it may be sound files or folders beside or below
-    it.
+    A Path, or text that ends in .toml, is a file. Its corners may be sound files or folders beside or below it.
     Raises UsageError when there is no preset of that name, UserError when the file is missing or breaks the schema.
     """
     from presets.schema import parse, read
 
-    if isinstance(name_or_path, Path) or name_or_path.lower().endswith((".toml", ".json")):
+    if isinstance(name_or_path, Path) or name_or_path.lower().endswith(".toml"):
         path = Path(name_or_path)
-        if path.suffix.lower() == ".json":
-            from wavetables.grids.settings import read as read_settings
-
-            return read_settings(path)
         return parse(read(path), path.stem, str(path), path.parent)
     if name_or_path not in names():
         hint = (

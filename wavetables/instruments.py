@@ -1,39 +1,71 @@
-"""Instruments by name: a built-in one, a sound file, a folder of notes, or encodings of NSynth."""
+"""Instruments by name: a built-in one, a sound file, a folder of notes, encodings of NSynth, or audio in memory."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
+    from nsynth_core.audio import Sound
     from nsynth_core.blending.engine import Engine
     from nsynth_core.blending.instrument import Instrument
 
+Heard = Callable[["str | Path | Sound", "Instrument"], None]  # is told of each sound, once it is loaded
 
-def load(spec: str | Path, engine: Engine, pitch: float | None = None) -> Instrument:
-    """The instrument that `spec` names, coded for `engine`.
 
-    spec: the name of a built-in instrument; or a sound file, perhaps with its pitch (thunder.wav@C2); or a folder of
-        NAME_PITCH files; or a file of encodings, where the engine is NSynth. A Path is never a built-in instrument.
-    pitch: MIDI number for a sound without a pitch of its own
-    What was found out about it is in `said`. Raises UserError: missing, unreadable, or without a pitch.
+def unheard(source: str | Path | Sound, instrument: Instrument) -> None:
+    """A Heard that does nothing."""
+
+
+class NeedsSound(UserError):
+    """The file `path` holds encodings of NSynth, which no other engine decodes."""
+
+    def __init__(self, path: Path):
+        super().__init__("holds encodings of NSynth, which the other engines cannot decode", path=path)
+
+
+class NothingToLayer(UsageError):
+    """A recording was to be layered under the blend, and no sound is one."""
+
+    def __init__(self) -> None:
+        super().__init__("only a recording can be layered under its blend, and all sounds are instruments")
+
+
+def load_sound(
+    source: str | Path | Sound, engine: Engine, pitch: float | None = None, heard: Heard = unheard
+) -> Instrument:
+    """The instrument that `source` names or is, coded for `engine`; `heard` is told of it."""
+    instrument = load(source, engine, pitch)
+    heard(source, instrument)
+    return instrument
+
+
+def load(source: str | Path | Sound, engine: Engine, pitch: float | None = None) -> Instrument:
+    """The instrument that `source` names or is, coded for `engine`.
+
+    source: the name of a built-in instrument; a sound file, perhaps with its pitch ("thunder.wav@C2"); a folder of
+        NAME_PITCH files; for NSynth a file of encodings; or a Sound. A Path is never a built-in instrument.
+    pitch: MIDI number for a sound that has no pitch of its own
+    Its `said` holds what was found out about it. Raises Unpitched, NeedsSound, and UserError for a missing or
+    unreadable file.
     """
     import presets
     from nsynth_core.blending import instrument as instruments
     from nsynth_core.pitch import Unpitched
     from nsynth_core.wavenet import embeddings
 
-    corner = presets.corner(spec) if isinstance(spec, str) else spec
+    corner = presets.corner(source) if isinstance(source, str) else source
     if isinstance(corner, str):
         return presets.load_instrument(corner, engine.coder)
+    if not isinstance(corner, Path):
+        return _of_sound(corner, engine, pitch)
     path, own_pitch = presets.given_pitch(corner)
     if embeddings.is_coded(path):
         if engine.latent is None:
-            raise UserError(
-                f"{path}: holds encodings of NSynth; --engine nsynth decodes them, the others need the sound"
-            )
+            raise NeedsSound(path)
         return embeddings.load_instrument(path, engine.latent, own_pitch, pitch)
     try:
         return instruments.load_instrument(path, engine.coder, own_pitch)
@@ -43,13 +75,23 @@ def load(spec: str | Path, engine: Engine, pitch: float | None = None) -> Instru
         return instruments.load_instrument(path, engine.coder, pitch)
 
 
-def sound_name(spec: str | Path) -> str:
+def _of_sound(sound: Sound, engine: Engine, pitch: float | None) -> Instrument:
+    from nsynth_core.blending import instrument as instruments
+
+    embedding, own_pitch, found = instruments.embed(sound, engine.coder, pitch)
+    facts = (f"sound: {found}",)
+    return instruments.Instrument("sound", (own_pitch,), lambda _: embedding, True, facts, sound, lambda _: sound)
+
+
+def source_name(source: str | Path | Sound) -> str:
     """What a sound, preset or instrument is called in the names of outputs: its file name without the suffix.
 
-    >>> sound_name("voices/ah.wav"), sound_name("flute"), sound_name("audio_input/choir_*.wav")
+    >>> source_name("voices/ah.wav"), source_name("flute"), source_name("audio_input/choir_*.wav")
     ('ah', 'flute', 'choir')
     """
     import presets
 
-    path = presets.given_pitch(Path(spec))[0]
+    if not isinstance(source, (str, Path)):
+        return "sound"
+    path = presets.given_pitch(Path(source))[0]
     return (path.resolve().name if path.is_dir() else path.stem.removesuffix("_*")) or "sound"

@@ -16,10 +16,9 @@ import pytest
 import soundfile
 
 from nsynth_core.errors import UsageError
-from wavetables.cli import main
+from wavetables.cli import main, mix
 from wavetables.cli.checks import check_folder
 from wavetables.cli.console import progress, run_batch
-from wavetables.cli.mix import points
 
 HEAVY = ("tensorflow", "keras", "matplotlib", "ai_edge_litert")
 RUN = "import sys; from wavetables.cli import main; sys.exit(main())"
@@ -422,18 +421,18 @@ def test_a_bug_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 
 
 # ------------------------------------------------------------------------------------------------------------- pieces
-def test_mix_points() -> None:
-    assert points(None, 2, None, False) == [(0.5, 0.0)]
-    assert points("0.3", 2, None, False) == [(0.3, 0.0)]
-    assert points("0.3", 2, None, True) == [(0.3, 0.0)]
-    assert len(points(None, 2, None, True)) == 64
-    assert len(points(None, 2, 7, False)) == 7
-    assert points("0:1:3", 2, None, False) == [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0)]
-    assert points("1:0", 2, 3, False) == [(1.0, 0.0), (0.5, 0.0), (0.0, 0.0)]
-    assert points("0.25", 4, None, False) == [(0.25, 0.5)]
-    assert points("0.2,0.7", 4, None, False) == [(0.2, 0.7)]
-    assert points("0:1:3,0.2", 4, None, False) == [(0.0, 0.2), (0.5, 0.2), (1.0, 0.2)]
-    assert points("0:1:3,1:0", 4, None, False) == [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
+def test_mix_places() -> None:
+    assert mix.parse(None, 2, None, False).places == [(0.5, 0.0)]
+    assert mix.parse("0.3", 2, None, False).places == [(0.3, 0.0)]
+    assert mix.parse("0.3", 2, None, True).places == [(0.3, 0.0)]
+    assert len(mix.parse(None, 2, None, True).places) == 64
+    assert len(mix.parse(None, 2, 7, False).places) == 7
+    assert mix.parse("0:1:3", 2, None, False).places == [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0)]
+    assert mix.parse("1:0", 2, 3, False).places == [(1.0, 0.0), (0.5, 0.0), (0.0, 0.0)]
+    assert mix.parse("0.25", 4, None, False).places == [(0.25, 0.5)]
+    assert mix.parse("0.2,0.7", 4, None, False).places == [(0.2, 0.7)]
+    assert mix.parse("0:1:3,0.2", 4, None, False).places == [(0.0, 0.2), (0.5, 0.2), (1.0, 0.2)]
+    assert mix.parse("0:1:3,1:0", 4, None, False).places == [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -448,9 +447,9 @@ def test_mix_points() -> None:
         ("0:1:4", 2, 5),
     ],
 )
-def test_mix_points_refused(text: str, sounds: int, frames: int | None) -> None:
+def test_mix_refused(text: str, sounds: int, frames: int | None) -> None:
     with pytest.raises(UsageError, match="--mix"):
-        points(text, sounds, frames, False)
+        mix.parse(text, sounds, frames, False)
 
 
 def test_run_batch_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -451,3 +451,22 @@ def test_a_short_training_makes_all_files(
     monkeypatch.setattr(fit_field, "train", lambda *given, **_: asked.append(given[4]) or (fit_field.build(), {}))
     assert main(["train", str(corpus), "-o", str(model), "--steps", "2", "-q"]) == 0
     assert asked == [2]
+
+
+@pytest.mark.parametrize("layout", ["folder", "m4l", "nsynth-super", "sfz"])
+def test_a_dry_run_of_a_grid_foretells_its_files_and_size(
+    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = f"grid flute choir celesta clarinet -o out --pitches C3,C4 --duration 1 --layout {layout}"
+    run(f"{line} --dry-run --json")
+    told = json.loads(capsys.readouterr().out)
+    assert not Path("out").exists()
+    run(f"{line} -q")
+    files = [path for path in Path("out").rglob("*") if path.is_file()]
+    assert told["files"] == len(files)
+    assert told["bytes"] == pytest.approx(sum(path.stat().st_size for path in files), rel=0.2)
+    assert told["seconds"] > 0
+    capsys.readouterr()
+    run(f"{line} --dry-run")
+    assert "nothing was written" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from nsynth_core.blending.engine import Row
 from nsynth_core.blending.engines import load_engine
 from wavetables.cli import main
 from wavetables.formats import nsynth_grid
-from wavetables.grids import layouts
+from wavetables.grids import layouts, read_request
 
 CORNERS = ("flute", "choir", "celesta", "clarinet")  # of grid5: top left, top right, bottom left, bottom right
 
@@ -116,7 +116,7 @@ def test_settings_with_recordings(tmp_path):
 def test_settings_are_a_preset(tmp_path, capsys):
     """The square row by row from the top; y runs upwards in magenta-demos, downwards in pads."""
     settings([["flute", "choir"], ["celesta", "clarinet"]])
-    found = presets.load("settings.json")
+    found = read_request("settings.json").preset
     assert found.corners == ("choir", "clarinet", "flute", "celesta")
     assert (found.mixes, found.pitches, found.seconds, found.weights) == (3, (48.0, 52.0), 1.0, "nsynth")
     assert run("presets settings.json") == 0
@@ -125,7 +125,7 @@ def test_settings_are_a_preset(tmp_path, capsys):
     pads = {"NW": ["flute", "choir"], "NE": ["celesta"], "SW": ["clarinet"], "SE": ["violin"]}
     with open("settings.json", "w") as file:
         json.dump({"pads": pads, "pitches": [48], "resolution": 2, "final_length": 16000}, file)
-    assert presets.load("settings.json").corners == ("flute", "celesta", "violin", "clarinet")
+    assert read_request("settings.json").preset.corners == ("flute", "celesta", "violin", "clarinet")
     assert run("grid settings.json -o pads --layout nsynth-super -q") == 0
     names = ["choir_celesta_violin_clarinet.bin", "flute_celesta_violin_clarinet.bin"]
     assert sorted(path.name for path in (tmp_path / "pads" / "pads").iterdir()) == names
@@ -134,7 +134,7 @@ def test_settings_are_a_preset(tmp_path, capsys):
 
 def test_nsynths_own_settings_are_within_bounds():
     settings([["flute"] * 4] * 4, pitches=list(range(24, 85, 4)), resolution=9, final_length=64000)
-    found = presets.load("settings.json")
+    found = read_request("settings.json").preset
     assert (found.side, found.notes) == (25, 10_000)
 
 

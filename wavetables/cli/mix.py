@@ -1,46 +1,54 @@
-"""--mix: where between the sounds; a point gives a note, a walk gives the frames of a table."""
+"""--mix: where between the sounds. One place gives a note, a way between two places the frames of a table."""
 
 from __future__ import annotations
 
 import math
 
 from nsynth_core.errors import UsageError
+from wavetables.mixes import Mix
 
-MAX_POINTS = 256  # a table has at most so many frames
-DEFAULT_POINTS = 64
-
-Point = tuple[float, float]  # (x, y): x from left to right sound, y from the upper to the lower pair
+MAX_PLACES = 256  # frames of a table
+DEFAULT_PLACES = 64
 
 
-def points(text: str | None, sounds: int, frames: int | None, walk: bool, morph: bool = False) -> list[Point]:
-    """The mix points that --mix, --frames, --table and --morph ask for; more than one of them is a walk.
+def parse(text: str | None, sounds: int, frames: int | None, walk: bool, morph: bool = False) -> Mix:
+    """The mix that --mix, --frames, --table and --morph ask for.
 
-    `text` is X or, between more than two sounds, X,Y; each is a number 0..1 or FROM:TO or FROM:TO:COUNT. Without it a
-    note is halfway, and a `walk` (a table's frames, a note that morphs) is x from 0 to 1. Raises UsageError.
+    text: X or, between more than two sounds, X,Y. Each is a number 0..1, or FROM:TO, or FROM:TO:COUNT. None for the
+        middle, or for x from 0 to 1 where there is a `walk`: the frames of a table, or a note that morphs.
+    frames: of --frames
+    Raises UsageError.
+
+    >>> parse("0:1:3", 2, None, False).places
+    [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0)]
     """
+    given = text
     if text is None:
         text = "0:1" if walk or frames is not None else "0.5"
     parts = text.split(",")
     if len(parts) > (1 if sounds <= 2 else 2):
         takes = "one number or range between two sounds" if sounds <= 2 else "X or X,Y"
         raise UsageError(f"--mix {text}: give {takes}")
-    walks = [_axis(part, text) for part in parts]
-    if len(walks) == 1:
-        walks.append((0.0, 0.0, None) if sounds <= 2 else (0.5, 0.5, None))
-    counts = {count for _, _, count in walks if count is not None} | ({frames} if frames is not None else set())
+    axes = [_axis(part, text) for part in parts]
+    if len(axes) == 1:
+        axes.append((0.0, 0.0, None) if sounds <= 2 else (0.5, 0.5, None))
+    counts = {count for _, _, count in axes if count is not None} | ({frames} if frames is not None else set())
+    moves = any(start != end or count is not None for start, end, count in axes)
+    _check(text, sorted(counts), moves, frames, morph and any(count is not None for _, _, count in axes), morph)
+    (x0, x1, _), (y0, y1, _) = axes
+    total = counts.pop() if counts else DEFAULT_PLACES if moves else 1
+    return Mix((x0, y0), (x1, y1), total, given or ("0.5" if total == 1 else "0:1"))
+
+
+def _check(text: str, counts: list[int], moves: bool, frames: int | None, counted: bool, morph: bool) -> None:
     if len(counts) > 1:
-        raise UsageError(f"--mix {text}: two different numbers of frames ({', '.join(map(str, sorted(counts)))})")
-    moves = any(start != end for start, end, _ in walks) or any(count is not None for _, _, count in walks)
-    if morph and any(count is not None for _, _, count in walks):
+        raise UsageError(f"--mix {text}: two different numbers of frames ({', '.join(map(str, counts))})")
+    if counted:
         raise UsageError(f"--mix {text}: a note has no frames to count; with --morph write FROM:TO")
     if morph and not moves:
         raise UsageError(f"--morph needs a --mix that moves, such as 0:1, not {text}")
     if not moves and frames is not None and frames > 1:
         raise UsageError(f"--frames {frames} needs a --mix that moves, such as 0:1")
-    total = counts.pop() if counts else DEFAULT_POINTS if moves else 1
-    (x0, x1, _), (y0, y1, _) = walks
-    steps = [index / max(total - 1, 1) for index in range(total)]
-    return [(x0 + (x1 - x0) * step, y0 + (y1 - y0) * step) for step in steps]
 
 
 def _axis(part: str, text: str) -> tuple[float, float, int | None]:
@@ -55,6 +63,6 @@ def _axis(part: str, text: str) -> tuple[float, float, int | None]:
         raise UsageError(f"--mix {text}: write a number (0.3) or a range (0:1 or 0:1:64)") from None
     if not all(math.isfinite(value) and 0 <= value <= 1 for value in (start, end)):
         raise UsageError(f"--mix {text}: a mix is 0..1, 0 is the first sound and 1 the second")
-    if count is not None and not 2 <= count <= MAX_POINTS:
-        raise UsageError(f"--mix {text}: {count} frames; legal: 2..{MAX_POINTS}")
+    if count is not None and not 2 <= count <= MAX_PLACES:
+        raise UsageError(f"--mix {text}: {count} frames; legal: 2..{MAX_PLACES}")
     return start, end, count

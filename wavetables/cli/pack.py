@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavetables.cli import nsynth
 from wavetables.cli.console import exit_code, progress, say, tell_estimate, watch
+from wavetables.cli.engines import NSynthChoice
 from wavetables.cli.options import (
     Author,
     Averages,
@@ -123,7 +123,7 @@ def pack(
     kinds = None if formats is None else tuple(dict.fromkeys(name.strip() for name in formats.split(",")))
     sound: dict[str, Any] = {"formats": kinds, "loudness": loudness, "level": level, "frames": frames, "engine": engine}
     plan, folder = plan_pack(source, output, **texts, **sound, pictures=pictures)
-    options = nsynth.options(plan.engine, checkpoint, averages, enhance, seed, precision, {})
+    options = NSynthChoice(checkpoint, averages, enhance, seed, precision).options(plan.engine, {})
     plan = plan if options is None else with_nsynth(plan, options)
     if dry_run:
         from wavetables.packs.estimate import estimate

@@ -38,9 +38,9 @@ def presets(
 
 def _facts(name: str) -> dict[str, Any]:
     """Everything about a preset."""
-    import presets as library
+    from wavetables.grids import read_request
 
-    preset: Preset = library.load(name)
+    preset: Preset = read_request(name).preset
     facts: dict[str, Any] = {"name": name, **preset.model_dump(mode="json")}
     facts["pitches"] = [int(pitch) if pitch == int(pitch) else pitch for pitch in preset.pitches]
     return {**facts, "notes": preset.notes, "tables": preset.tables}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nsynth_core.errors import FileExists, MissingExtra, NotWritable, UserError
+from nsynth_core.errors import FileExists, MissingExtra, NotWritable, UsageError, UserError
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Length
@@ -28,8 +28,11 @@ def sentence(error: UserError, command: str = "") -> str:
     >>> sentence(FileExists("note.wav"))
     'note.wav exists already; choose another -o or add --force'
     """
+    if type(error) in (UserError, UsageError):
+        return str(error)
     from nsynth_core.pitch import Unpitched
     from wavetables.formats.common import Clipping
+    from wavetables.instruments import NeedsSound, NothingToLayer
 
     if isinstance(error, FileExists):
         return f"{error}; choose another -o or add --force"
@@ -41,6 +44,10 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"{error}; {_pitch_advice(error, command)}"
     if isinstance(error, Clipping):
         return f"{error}; normalize it first: convert --fix"
+    if isinstance(error, NothingToLayer):
+        return f"--dry: {error}; leave it out"
+    if isinstance(error, NeedsSound):
+        return f"{error}; use --engine nsynth, or give the sound itself"
     from wavetables.cli import pack_words
 
     advice = pack_words.advice(error)

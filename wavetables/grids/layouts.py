@@ -6,40 +6,44 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.parallel import in_threads
+from wavetables.instruments import source_name
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound
-    from nsynth_core.blending.engine import Blend, Engine, Row, Watch
+    from nsynth_core.blending.engine import Engine, Row, Watch
     from nsynth_core.blending.instrument import Instrument
     from presets.schema import Preset
 
-    Notes = Callable[..., Iterator[Callable[[], Sound]]]  # of a matrix, points, rate and seconds
 
-LAYOUTS = ("folder", "m4l", "nsynth-super", "sfz")
 MAX_NOTES = 20_000
-Point = tuple[int, int, float]  # (ix, iy, pitch), iy from the top down
+Place = tuple[int, int, float]  # (ix, iy, pitch): a column, a row from the top down, and a MIDI pitch
+Matrix = tuple[tuple[str | Path, ...], ...]
+Note = Callable[[], "Sound"]  # renders it; may be called in any thread
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be laid out.
+    """What is laid out.
 
-    matrix      sounds[u][v], u to the right, v downwards, square; of two sounds the columns are alike and `rows` is 1
-    choices     of pads: the sounds of each corner (top left, top right, bottom left, bottom right)
-    resolution  points from one sound to the next
-    length      samples a note at 16 kHz;  rate  of notes that are not 16 kHz
+    matrix: sounds[u][v], square; u counts to the right, v downwards. Of two sounds the columns are alike, and `rows`
+        is 1.
+    choices: of pads, the sounds of each corner (top left, top right, bottom left, bottom right)
+    resolution: points from one sound to the next
+    pitches: MIDI numbers
+    length: samples of a note at 16 kHz
+    rate: Hz, of the layouts that are not at 16 kHz
+    weights: "bilinear" or "nsynth"
     """
 
     name: str
-    matrix: tuple[tuple[str | Path, ...], ...]
-    choices: tuple[tuple[str | Path, ...], ...]
+    matrix: Matrix
+    choices: Matrix
     resolution: int
     pitches: tuple[float, ...]
     length: int
@@ -53,8 +57,8 @@ class Plan:
         return (self.resolution - 1) * (len(self.matrix) - 1) + 1
 
 
-def of_preset(preset: Preset, name: str, choices: tuple[tuple[str | Path, ...], ...] = ()) -> Plan:
-    """The plan of a preset; `choices` where a corner has more sounds than one."""
+def of_preset(preset: Preset, name: str, choices: Matrix = ()) -> Plan:
+    """The plan of a preset, called `name`. `choices`: of pads with several sounds a corner, the sounds of each."""
     across = len(preset.corners) if preset.rows == 1 else math.isqrt(len(preset.corners))
     corners = preset.corners * (2 if preset.rows == 1 else 1)
     matrix = tuple(corners[u::across] for u in range(across))
@@ -63,23 +67,22 @@ def of_preset(preset: Preset, name: str, choices: tuple[tuple[str | Path, ...], 
     return Plan(name, matrix, choices, preset.mixes, preset.pitches, length, preset.rate, preset.weights, preset.rows)
 
 
-def check(plan: Plan, layout: str) -> int:
-    """How many files the layout makes. Raises UsageError, UserError: what it cannot hold."""
+def file_count(plan: Plan, layout: str) -> int:
+    """The number of sound files that the layout makes. Raises UsageError for a plan that the layout cannot hold, and
+    UserError for too many notes."""
     from wavetables.formats import nsynth_grid
 
     if layout == "sfz":
         return plan.side * plan.rows
     nsynth_grid.evenly_spaced(plan.pitches)
     if plan.rows == 1:
-        raise UsageError(f"--layout {layout} needs four corners")
+        raise UsageError(f"the layout {layout} needs four corners")
     if layout == "nsynth-super" and len(plan.matrix) > 2:
-        raise UsageError("--layout nsynth-super lies between four corners; for a larger matrix use --layout m4l")
-    pads = 1
-    for names in plan.choices if layout == "nsynth-super" else ():
-        pads *= len(names)
+        raise UsageError("the layout nsynth-super lies between four corners; for a larger matrix use m4l")
+    pads = math.prod(map(len, plan.choices)) if layout == "nsynth-super" else 1
     notes = plan.side**2 * len(plan.pitches) * pads
     if notes > MAX_NOTES:
-        raise UserError(f"{notes} notes; at most {MAX_NOTES} are rendered at once: fewer sounds or --pitches")
+        raise UserError(f"{notes} notes; at most {MAX_NOTES} are rendered at once: fewer sounds or pitches")
     return pads if layout == "nsynth-super" else notes
 
 
@@ -92,98 +95,107 @@ def write(
     watch: Watch,
     provenance: Mapping[str, str],
 ) -> Iterator[Path]:
-    """Render the plan and write it in the layout; yields every sound file as it is there. Files that can say where they
-    come from (SFZ) say `provenance`."""
-    writers: dict[str, Callable[..., Iterator[Path]]]
-    writers = {"m4l": _m4l, "nsynth-super": _pads, "sfz": partial(_sfz, provenance=provenance)}
-    specs = dict.fromkeys(itertools.chain(*plan.matrix, *plan.choices))
-    known = {spec: load(spec) for spec in specs}
-    # the others than SFZ are NSynth's own, and mono
-    play = partial(engine.blend, mono=layout != "sfz", watch=watch)
-    yield from writers[layout](plan, folder, partial(_notes, plan, known, play))
+    """Render the plan, write it in the layout, and yield every sound file as soon as it is there.
+
+    layout: "m4l", "nsynth-super" or "sfz"
+    load: gives the instrument of each sound
+    provenance: what the files say of their origin, in the layouts that can (SFZ)
+    """
+    sounds = dict.fromkeys(itertools.chain(*plan.matrix, *plan.choices))
+    instruments = {sound: load(sound) for sound in sounds}
+    notes = _Notes(plan, instruments, engine, mono=layout != "sfz", watch=watch)  # NSynth's own players are mono
+    if layout == "m4l":
+        yield from _write_m4l(plan, folder, notes)
+    elif layout == "nsynth-super":
+        yield from _write_pads(plan, folder, notes)
+    else:
+        yield from _write_sfz(plan, folder, notes, provenance)
 
 
-def _notes(
-    plan: Plan,
-    known: Mapping[str | Path, Instrument],
-    play: Callable[..., Iterator[Blend]],
-    matrix: tuple[tuple[str | Path, ...], ...],
-    points: Iterable[Point],
-    rate: int,
-    seconds: float,
-) -> Iterator[Callable[[], Sound]]:
-    """What gives the note at each of the points by `play`, an engine's blend; it may be called in any thread."""
-    from nsynth_core.blending.instrument import within_full_scale
+@dataclass(frozen=True)
+class _Notes:
+    """Renders the notes of a plan by an engine."""
 
-    sounds = [[known[spec] for spec in row] for row in matrix]
-    for made in play(_rows(plan, sounds, points), seconds, rate):
-        for note in made.notes:
-            yield lambda note=note: within_full_scale(note())  # type: ignore[misc]
+    plan: Plan
+    instruments: Mapping[str | Path, Instrument]
+    engine: Engine
+    mono: bool
+    watch: Watch
+
+    def at(self, matrix: Matrix, places: Iterable[Place], rate: int, seconds: float) -> Iterator[Note]:
+        """The note at each of the places between the sounds of `matrix`."""
+        from nsynth_core.blending.instrument import within_full_scale
+
+        sounds = [[self.instruments[sound] for sound in column] for column in matrix]
+        rows = self._rows(sounds, places)
+        for blend in self.engine.blend(rows, seconds, rate, mono=self.mono, watch=self.watch):
+            for note in blend.notes:
+                yield lambda note=note: within_full_scale(note())  # type: ignore[misc]
+
+    def _rows(self, sounds: Sequence[Sequence[Instrument]], places: Iterable[Place]) -> Iterator[Row]:
+        """The places as rows: those that follow one another between the same four sounds, at one pitch."""
+        from nsynth_core.blending.engine import Row
+        from nsynth_core.blending.instrument import corner_weights
+        from wavetables.formats.nsynth_grid import cell
+
+        def located(place: Place) -> tuple[tuple[int, int, float], tuple[float, float]]:
+            (u, x), (v, y) = (cell(index, self.plan.resolution, len(sounds)) for index in place[:2])
+            return (u, v, place[2]), (x, y)
+
+        for (u, v, pitch), near in itertools.groupby(map(located, places), itemgetter(0)):
+            corners = sounds[u][v], sounds[u + 1][v], sounds[u][v + 1], sounds[u + 1][v + 1]
+            yield Row(corners, pitch, [corner_weights(x, y, 4, self.plan.weights) for _, (x, y) in near])
 
 
-def _rows(plan: Plan, sounds: Sequence[Sequence[Instrument]], points: Iterable[Point]) -> Iterator[Row]:
-    """The points as far as they follow one another in one cell, between four neighbours, at one pitch."""
-    from nsynth_core.blending.engine import Row
-    from nsynth_core.blending.instrument import corner_weights
-    from wavetables.formats.nsynth_grid import cell
-
-    def placed(point: Point) -> tuple[tuple[int, int, float], tuple[float, float]]:
-        (u, x), (v, y) = (cell(index, plan.resolution, len(sounds)) for index in point[:2])
-        return (u, v, point[2]), (x, y)
-
-    for (u, v, pitch), near in itertools.groupby(map(placed, points), itemgetter(0)):
-        corners = sounds[u][v], sounds[u + 1][v], sounds[u][v + 1], sounds[u + 1][v + 1]
-        yield Row(corners, pitch, [corner_weights(x, y, 4, plan.weights) for _, (x, y) in near])
-
-
-def _m4l(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
+def _write_m4l(plan: Plan, folder: Path, notes: _Notes) -> Iterator[Path]:
+    """Max for Live: one file a note, and a file of options. y runs from the bottom up."""
     from wavetables.formats import nsynth_grid as form
 
     name, side = form.plain(plan.name).replace("-", "_"), plan.side
-    place, shape = folder / name, (side, len(plan.matrix))
+    target, shape = folder / name, (side, len(plan.matrix))
 
     def jobs() -> Iterator[Callable[[], Path]]:
-        places = list(itertools.product(plan.pitches, range(side), range(side)))
-        # y runs from the bottom up
-        points = ((ix, side - 1 - iy, pitch) for pitch, iy, ix in places)
-        made = notes(plan.matrix, points, form.RATE, plan.length / form.RATE)
-        for (pitch, iy, ix), note in zip(places, made, strict=True):
+        points = list(itertools.product(plan.pitches, range(side), range(side)))
+        places = ((ix, side - 1 - iy, pitch) for pitch, iy, ix in points)
+        rendered = notes.at(plan.matrix, places, form.RATE, plan.length / form.RATE)
+        for (pitch, iy, ix), note in zip(points, rendered, strict=True):
             yield lambda note=note, at=(ix, iy), pitch=int(pitch): form.write_grid_note(  # type: ignore[misc]
-                place, name, at, pitch, note(), shape
+                target, name, at, pitch, note(), shape
             )
 
     yield from in_threads(jobs())
-    yield form.write_grid_options(place, name, plan.pitches, side, len(plan.matrix))
+    yield form.write_grid_options(target, name, plan.pitches, side, len(plan.matrix))
 
 
-def _pads(plan: Plan, folder: Path, notes: Notes) -> Iterator[Path]:
+def _write_pads(plan: Plan, folder: Path, notes: _Notes) -> Iterator[Path]:
+    """Open NSynth Super: one file for each choice of four sounds, and the settings."""
     from wavetables.formats import nsynth_grid as form
-    from wavetables.instruments import sound_name
 
     length, side = min(plan.length, form.PAD_LENGTH), plan.resolution
-    names = {spec: form.plain(sound_name(str(spec))) for spec in itertools.chain(*plan.choices)}
+    names = {sound: form.plain(source_name(sound)) for sound in itertools.chain(*plan.choices)}
     for a, b, c, d in itertools.product(*plan.choices):
-        places = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
-        points = ((ix, iy, plan.pitches[number]) for number, iy, ix in places)
-        made = notes(((a, c), (b, d)), points, form.RATE, length / form.RATE)
-        rows = in_threads(lambda note=note: form.pad_note(note(), length) for note in made)  # type: ignore[misc]
-        path = folder / "pads" / form.pad_name([names[each] for each in (a, b, c, d)])
-        both = zip(places, rows, strict=True)
-        form.write_pad(path, side, plan.pitches, length, ((ix, iy, n, row) for (n, iy, ix), row in both), force=True)  # type: ignore[misc]
+        points = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
+        places = ((ix, iy, plan.pitches[number]) for number, iy, ix in points)
+        rendered = notes.at(((a, c), (b, d)), places, form.RATE, length / form.RATE)
+        samples = in_threads(lambda note=note: form.pad_note(note(), length) for note in rendered)  # type: ignore[misc]
+        path = folder / "pads" / form.pad_name([names[sound] for sound in (a, b, c, d)])
+        placed = ((ix, iy, number, row) for (number, iy, ix), row in zip(points, samples, strict=True))
+        form.write_pad(path, side, plan.pitches, length, placed, force=True)
         yield path
-    corners = [[names[spec] for spec in choice] for choice in plan.choices]
+    corners = [[names[sound] for sound in choice] for choice in plan.choices]
     form.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
 
 
-def _sfz(plan: Plan, folder: Path, notes: Notes, provenance: Mapping[str, str]) -> Iterator[Path]:
+def _write_sfz(plan: Plan, folder: Path, notes: _Notes, provenance: Mapping[str, str]) -> Iterator[Path]:
+    """SFZ: one instrument for each mix."""
     from wavetables.formats import sfz
 
-    places = list(itertools.product(range(plan.rows), range(plan.side)))
-    points = ((ix, iy, pitch) for iy, ix in places for pitch in plan.pitches)
-    made = in_threads(notes(plan.matrix, points, plan.rate, plan.length / 16_000))
-    for iy, ix in places:
+    points = list(itertools.product(range(plan.rows), range(plan.side)))
+    places = ((ix, iy, pitch) for iy, ix in points for pitch in plan.pitches)
+    rendered = in_threads(notes.at(plan.matrix, places, plan.rate, plan.length / 16_000))
+    for iy, ix in points:
         path = folder / f"x{ix}y{iy}.sfz"
         mix = {"mix": f"{ix / (plan.side - 1):g},{iy / max(plan.rows - 1, 1):g}"} if provenance else {}
-        own = itertools.islice(made, len(plan.pitches))
+        own = itertools.islice(rendered, len(plan.pitches))
         sfz.write_notes(path, dict(zip(plan.pitches, own, strict=True)), True, {**provenance, **mix})
         yield path
