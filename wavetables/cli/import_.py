@@ -30,7 +30,7 @@ Output = Annotated[
 Octave = Annotated[
     int,
     typer.Option(
-        min=-5, max=5, metavar="N", help="Octaves to move the pitch by. +1 makes two frames of one. Default: 0."
+        min=-5, max=5, metavar="N", help="Octaves to move the pitch by. +1 makes two frames of one."
     ),
 ]
 Span = Annotated[
