@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 from nsynth_core.errors import UserError
-from wavetables.formats import dune, nsynth_grid, registry, sfz, surge, vital, wav
+from wavetables.formats import dune, nsynth_settings, registry, sfz, surge, vital, wav
 from wavetables.table import FRAME_SIZE, Table
 
 SLOW = 2.0  # seconds for one input of a few kilobytes
@@ -136,7 +136,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[], list[bytes]
     ),
     "settings": (
         "settings.json",
-        nsynth_grid.read_settings,
+        nsynth_settings.read_settings,
         lambda: [json.dumps(GRID).encode(), json.dumps(PADS).encode()],
     ),
     "any": ("x.dat", registry.load, lambda: [*_wav_seeds()[:3], _dune(), _file_source(), _rendered()]),

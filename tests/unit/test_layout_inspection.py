@@ -13,7 +13,7 @@ import soundfile
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
 from wavetables.cli import main
-from wavetables.formats import nsynth_grid, sfz
+from wavetables.formats import nsynth_grid, nsynth_settings, sfz
 from wavetables.grids import inspection as layout_inspection
 from wavetables.table import Table
 
@@ -34,7 +34,7 @@ def pads(tmp_path):
     note = nsynth_grid.pad_note(tone(), LENGTH)
     (folder / "pads").mkdir(parents=True)
     nsynth_grid.write_pad(folder / "pads" / PAD, POINTS, PITCHES, LENGTH, ((*at, note) for at in NOTES))
-    nsynth_grid.write_device_settings(folder / "settings.json", POINTS, PITCHES, LENGTH, CORNERS)
+    nsynth_settings.write_device_settings(folder / "settings.json", POINTS, PITCHES, LENGTH, CORNERS)
     return folder
 
 

@@ -12,7 +12,7 @@ import presets
 from nsynth_core.blending.engine import Row
 from nsynth_core.blending.engines import load_engine
 from wavetables.cli import main
-from wavetables.formats import nsynth_grid
+from wavetables.formats import nsynth_grid, nsynth_settings
 from wavetables.grids import layouts, read_request
 
 CORNERS = ("flute", "choir", "celesta", "clarinet")  # of grid5: top left, top right, bottom left, bottom right
@@ -74,7 +74,7 @@ def test_pads_and_their_settings(tmp_path, alone):
 
 def test_the_whole_pad_has_the_devices_size():
     plan = layouts.of_preset(presets.changed(presets.load("grid5"), mixes=9), "x")
-    assert min(plan.length, nsynth_grid.PAD_LENGTH) * 2 * plan.side**2 * len(plan.pitches) == 155_520_000
+    assert min(plan.length, nsynth_settings.PAD_LENGTH) * 2 * plan.side**2 * len(plan.pitches) == 155_520_000
 
 
 @pytest.mark.parametrize("upwards", [False, True])

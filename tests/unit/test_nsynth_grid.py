@@ -11,6 +11,7 @@ import soundfile
 from nsynth_core.audio import Sound
 from nsynth_core.errors import UserError
 from wavetables.formats import nsynth_grid as grid
+from wavetables.formats import nsynth_settings
 
 # as magenta-demos and Open NSynth Super ship them
 MULTIGRID = {
@@ -48,21 +49,21 @@ def tone(seconds: float = 1.0, before: float = 0.1, rate: int = 48_000) -> Sound
 
 class TestSettings:
     def test_multigrid(self, tmp_path):
-        found = grid.read_settings(saved(tmp_path, MULTIGRID))
+        found = nsynth_settings.read_settings(saved(tmp_path, MULTIGRID))
         assert found.matrix[1][3] == "i13"
         assert found.side == 25
         assert (found.resolution, found.length, found.name, found.downwards) == (9, 64000, "multigrid_4", False)
         assert found.pitches == tuple(range(24, 85, 4))
 
     def test_pads_name_the_corners_by_where_they_sound(self, tmp_path):
-        found = grid.read_settings(saved(tmp_path, PADS))
+        found = nsynth_settings.read_settings(saved(tmp_path, PADS))
         # (0,0), (1,0), (0,1), (1,1); the pipeline's SE lies below NW
         assert found.choices == (("brass", "x"), ("fatpoly",), ("synthbrass",), ("marimba",))
         assert found.matrix == (("brass", "synthbrass"), ("fatpoly", "marimba"))
         assert found.downwards
 
     def test_device(self, tmp_path):
-        found = grid.read_settings(saved(tmp_path, DEVICE))
+        found = nsynth_settings.read_settings(saved(tmp_path, DEVICE))
         assert found.choices == (("a",), ("b",), ("c",), ("d",))
 
     @pytest.mark.parametrize(
@@ -87,14 +88,14 @@ class TestSettings:
     )
     def test_damaged(self, tmp_path, data, why):
         with pytest.raises(UserError, match=why):
-            grid.read_settings(saved(tmp_path, data))
+            nsynth_settings.read_settings(saved(tmp_path, data))
 
 
 class TestLattice:
     def test_instruments_lie_on_points(self):
-        assert grid.side(9, 4) == 25
-        assert grid.side(9, 2) == 9
-        places = [grid.cell(index, 9, 4) for index in range(25)]
+        assert nsynth_settings.side(9, 4) == 25
+        assert nsynth_settings.side(9, 2) == 9
+        places = [nsynth_settings.cell(index, 9, 4) for index in range(25)]
         assert places[0] == (0, 0.0)
         assert places[8] == (1, 0.0)
         assert places[16] == (2, 0.0)
@@ -164,7 +165,7 @@ class TestPads:
     def test_settings_match_the_pads(self, tmp_path):
         corners = [["flute"], ["choir high"], ["celesta"], ["flute two"]]
         names = [[grid.plain(name) for name in corner] for corner in corners]
-        grid.write_device_settings(tmp_path / "settings.json", 5, [24, 28], 2000, names)
+        nsynth_settings.write_device_settings(tmp_path / "settings.json", 5, [24, 28], 2000, names)
         data = json.loads((tmp_path / "settings.json").read_text())
         assert data["nsynth"]["resolution"] == 5
         assert data["nsynth"]["length"] == 2000
@@ -174,4 +175,4 @@ class TestPads:
         assert all(len(each["display"]) <= 8 and len(each["abbr"]) == 2 for each in every)
         assert len({each["abbr"] for each in every}) == 4
         assert grid.pad_name([each["name"] for each in every]) == "flute_choir-high_celesta_flute-two.bin"
-        assert grid.read_settings(tmp_path / "settings.json").choices[1] == ("choir-high",)
+        assert nsynth_settings.read_settings(tmp_path / "settings.json").choices[1] == ("choir-high",)

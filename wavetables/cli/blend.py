@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsynth_core.errors import UsageError
+from nsynth_core.files import check_no_source
 from wavetables.cli import mix, options
 from wavetables.cli.checks import (
     check_choice,
     check_credits,
-    check_no_source,
     check_note_suffix,
     check_number,
     check_unused,

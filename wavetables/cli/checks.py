@@ -55,13 +55,6 @@ def check_note_suffix(path: Path) -> None:
         raise UsageError(f"-o {path}: end the name in {', '.join(WRITTEN_SUFFIXES[:-1])} or {WRITTEN_SUFFIXES[-1]}")
 
 
-def check_no_source(target: Path, sources: Iterable[Path]) -> None:
-    """Raise UserError when `target` is one of the files it is made from: not even --force replaces a recording."""
-    for source in sources:
-        if target.exists() and source.exists() and target.samefile(source):
-            raise UserError(f"{source} would be replaced by what is made from it; choose another -o")
-
-
 def check_folder(folder: Path, force: bool) -> None:
     """Raise UserError when `folder` cannot become the folder of outputs: a file, in use, or below a file."""
     for place in (folder, *folder.parents):

@@ -29,9 +29,7 @@ Output = Annotated[
 ]
 Octave = Annotated[
     int,
-    typer.Option(
-        min=-5, max=5, metavar="N", help="Octaves to move the pitch by. +1 makes two frames of one."
-    ),
+    typer.Option(min=-5, max=5, metavar="N", help="Octaves to move the pitch by. +1 makes two frames of one."),
 ]
 Span = Annotated[
     str | None,

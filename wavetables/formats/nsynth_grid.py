@@ -18,36 +18,7 @@ from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
 from wavetables.formats.common import to_int16
-from wavetables.formats.nsynth_settings import (
-    GRID_LENGTH,
-    PAD_LENGTH,
-    RATE,
-    NSynthSettings,
-    cell,
-    read_settings,
-    side,
-    write_device_settings,
-)
-
-__all__ = [
-    "GRID_LENGTH",
-    "PAD_LENGTH",
-    "PEAK",
-    "RATE",
-    "NSynthSettings",
-    "cell",
-    "evenly_spaced",
-    "grid_note_name",
-    "pad_name",
-    "pad_note",
-    "plain",
-    "read_settings",
-    "side",
-    "write_device_settings",
-    "write_grid_note",
-    "write_grid_options",
-    "write_pad",
-]
+from wavetables.formats.nsynth_settings import RATE
 
 PEAK = 10 ** (-12 / 20)
 RISE = 0.1  # of the peak: the first sample above it is the onset

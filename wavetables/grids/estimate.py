@@ -78,7 +78,7 @@ def _folders(preset: Preset, notes: bool, tables: bool) -> Estimate:
 
 
 def _laid_out(request: Request, layout: str) -> Estimate:
-    from wavetables.formats.nsynth_grid import PAD_LENGTH
+    from wavetables.formats.nsynth_settings import PAD_LENGTH
 
     plan = layouts.of_preset(request.preset, request.name, request.choices)
     files = layouts.file_count(plan, layout)

@@ -20,7 +20,7 @@ from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import note_name, parse_pitch
 from wavetables.formats import nsynth_grid, sfz
 from wavetables.formats.common import SIZES, read_bytes
-from wavetables.formats.nsynth_grid import NSynthSettings
+from wavetables.formats.nsynth_settings import NSynthSettings, read_settings
 from wavetables.mending import FLAT
 
 TITLES = {"m4l": "Max for Live grid", "nsynth-super": "Open NSynth Super pads", "sfz": "SFZ instrument of notes"}
@@ -88,7 +88,7 @@ def _bins(folder: Path) -> list[Path]:
 
 
 def _of_pads(path: str | os.PathLike[str], file: Path, pads: Sequence[Path], whole: bool) -> LayoutInspection:
-    settings = nsynth_grid.read_settings(file)
+    settings = read_settings(file)
     if not settings.downwards:
         raise UserError(f"{file}: settings of a Max for Live grid, not of pads; put the one the pads came with")
     points, count = settings.side, settings.side**2 * len(settings.pitches)

@@ -136,7 +136,7 @@ class _Notes:
         """The places as rows: those that follow one another between the same four sounds, at one pitch."""
         from nsynth_core.blending.engine import Row
         from nsynth_core.blending.instrument import corner_weights
-        from wavetables.formats.nsynth_grid import cell
+        from wavetables.formats.nsynth_settings import cell
 
         def located(place: Place) -> tuple[tuple[int, int, float], tuple[float, float]]:
             (u, x), (v, y) = (cell(index, self.plan.resolution, len(sounds)) for index in place[:2])
@@ -150,6 +150,7 @@ class _Notes:
 def _write_m4l(plan: Plan, folder: Path, notes: _Notes) -> Iterator[Path]:
     """Max for Live: one file a note, and a file of options. y runs from the bottom up."""
     from wavetables.formats import nsynth_grid as form
+    from wavetables.formats import nsynth_settings
 
     name, side = form.plain(plan.name).replace("-", "_"), plan.side
     target, shape = folder / name, (side, len(plan.matrix))
@@ -157,7 +158,7 @@ def _write_m4l(plan: Plan, folder: Path, notes: _Notes) -> Iterator[Path]:
     def jobs() -> Iterator[Callable[[], Path]]:
         points = list(itertools.product(plan.pitches, range(side), range(side)))
         places = ((ix, side - 1 - iy, pitch) for pitch, iy, ix in points)
-        rendered = notes.at(plan.matrix, places, form.RATE, plan.length / form.RATE)
+        rendered = notes.at(plan.matrix, places, nsynth_settings.RATE, plan.length / nsynth_settings.RATE)
         for (pitch, iy, ix), note in zip(points, rendered, strict=True):
             yield lambda note=note, at=(ix, iy), pitch=int(pitch): form.write_grid_note(  # type: ignore[misc]
                 target, name, at, pitch, note(), shape
@@ -170,20 +171,21 @@ def _write_m4l(plan: Plan, folder: Path, notes: _Notes) -> Iterator[Path]:
 def _write_pads(plan: Plan, folder: Path, notes: _Notes) -> Iterator[Path]:
     """Open NSynth Super: one file for each choice of four sounds, and the settings."""
     from wavetables.formats import nsynth_grid as form
+    from wavetables.formats import nsynth_settings
 
-    length, side = min(plan.length, form.PAD_LENGTH), plan.resolution
+    length, side = min(plan.length, nsynth_settings.PAD_LENGTH), plan.resolution
     names = {sound: form.plain(source_name(sound)) for sound in itertools.chain(*plan.choices)}
     for a, b, c, d in itertools.product(*plan.choices):
         points = list(itertools.product(range(len(plan.pitches)), range(side), range(side)))
         places = ((ix, iy, plan.pitches[number]) for number, iy, ix in points)
-        rendered = notes.at(((a, c), (b, d)), places, form.RATE, length / form.RATE)
+        rendered = notes.at(((a, c), (b, d)), places, nsynth_settings.RATE, length / nsynth_settings.RATE)
         samples = in_threads(lambda note=note: form.pad_note(note(), length) for note in rendered)  # type: ignore[misc]
         path = folder / "pads" / form.pad_name([names[sound] for sound in (a, b, c, d)])
         placed = ((ix, iy, number, row) for (number, iy, ix), row in zip(points, samples, strict=True))
         form.write_pad(path, side, plan.pitches, length, placed, force=True)
         yield path
     corners = [[names[sound] for sound in choice] for choice in plan.choices]
-    form.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
+    nsynth_settings.write_device_settings(folder / "settings.json", side, plan.pitches, length, corners, force=True)
 
 
 def _write_sfz(plan: Plan, folder: Path, notes: _Notes, provenance: Mapping[str, str]) -> Iterator[Path]:

@@ -33,7 +33,7 @@ def read(path: Path) -> Preset:
     Raises UserError: the file is missing or holds no settings, a sound is missing, or a value is out of range.
     """
     from presets.schema import parse_settings
-    from wavetables.formats.nsynth_grid import read_settings
+    from wavetables.formats.nsynth_settings import read_settings
 
     settings = read_settings(path)
     columns = [column if settings.downwards else column[::-1] for column in settings.matrix]
@@ -54,14 +54,14 @@ def read(path: Path) -> Preset:
 
 def choices(path: Path) -> tuple[tuple[str | Path, ...], ...]:
     """All sounds of each corner of pads, in the order of `read`; empty for a grid. Errors as in `read`."""
-    from wavetables.formats.nsynth_grid import read_settings
+    from wavetables.formats.nsynth_settings import read_settings
 
     return tuple(tuple(_sound(path.parent, name) for name in names) for names in read_settings(path).choices)
 
 
 def title(path: Path) -> str:
     """The grid's name. Errors as in `read`."""
-    from wavetables.formats.nsynth_grid import read_settings
+    from wavetables.formats.nsynth_settings import read_settings
 
     return read_settings(path).name
 
