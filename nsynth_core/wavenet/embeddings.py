@@ -98,7 +98,7 @@ def load_instrument(
     codes = [read(path, latent) for path in paths.values()]
 
     def load(_: int) -> Embedding:
-        raise UserError("holds encodings of NSynth, which only the engine nsynth decodes", path=source)
+        raise UserError("holds encodings of NSynth; --engine nsynth decodes them, no other", path=source)
 
     lines = (description.replace("%d", str(len(codes[0]))),)
     return Instrument(name, tuple(paths), load, len(paths) == 1, lines, codes=codes.__getitem__)

@@ -543,8 +543,8 @@ def test_folders_of_encodings(folder, drawn, tmp_path, capsys, monkeypatch):
     assert serum.read(table).frames.shape == (64, 2048)
     for arguments, said in (
         (["grid", "./flute", "./voice", *given, "--pitches", "C4", "-o", "no"], "those of C3, E3, and NSynth cannot"),
-        (["blend", "./flute", "./voice", "-o", "no.wav"], "which only the engine nsynth decodes"),
-        (["pack", "recipe.toml", "--engine", "harmonic", "-o", "no"], "which only the engine nsynth decodes"),
+        (["blend", "./flute", "./voice", "-o", "no.wav"], "--engine nsynth decodes them"),
+        (["pack", "recipe.toml", "--engine", "harmonic", "-o", "no"], "--engine nsynth decodes them"),
     ):
         assert main(arguments) == 1
         assert said in capsys.readouterr().err
