@@ -22,6 +22,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -134,6 +135,9 @@ def _chosen(lines: list[str], platform: Platform, python: str) -> dict[str, dict
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: No matching")]
         raise NoWheel(errors[-1].removeprefix("ERROR: ") if errors else done.stderr.strip())
     packages = [each["metadata"] for each in json.loads(done.stdout)["install"]]
+    for metadata in packages:
+        if Version(metadata["version"]).is_prerelease:  # pip takes one where nothing else fits
+            raise NoWheel(f"only a pre-release: {metadata['name']} {metadata['version']}")
     return {canonicalize_name(metadata["name"]): metadata for metadata in packages}
 
 
