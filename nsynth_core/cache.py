@@ -1,7 +1,8 @@
-"""What was computed once, kept by its content: embeddings and tables in the user's cache folder, bounded in size.
+"""The cache: embeddings and tables that were computed once, in a folder of the user, bounded in size.
 
-A name in the cache is the hash of everything that decides the bytes: the source's own, the options, the engine's
-weights, this program's code and numpy's version. So nothing in it is ever out of date, and clearing it loses only time.
+A name in the cache is the hash of everything that decides the bytes: the source, the options, the weights of the
+engine, the code of this program and the version of NumPy. So no entry is ever out of date, and clearing the cache loses
+only time.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,22 +50,35 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("make-wavetable", appauthor=False))
 
 
-def digest(*parts: object) -> str:
-    """The hash of plain values (JSON's), of this program's code and of what it computes with."""
-    text = json.dumps([*parts, program()], sort_keys=True, default=str)
+def digest(*parts: object, packages: Sequence[str] = ("nsynth_core",)) -> str:
+    """A name for a value in the cache: the SHA-256 of all that decides the value, 64 hexadecimal digits.
+
+    parts: plain values, such as numbers, texts and lists of them
+    packages: the Python packages whose code computes the value; their code, NumPy's version and the machine count, too
+
+    >>> digest("table", 48.0) == digest("table", 48.0), digest("table", 48.0) == digest("table", 48.5)
+    (True, False)
+    """
+    text = json.dumps([*parts, program(packages)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def remember(
     name: str, make: Callable[[], Value], save: Callable[[Path, Value], None], load: Callable[[Path], Value]
 ) -> Value:
-    """The value called `name` (of `digest`): loaded, or made and saved. `save` writes an .npz, replacing what is there;
-    `load` raises UserError for a damaged one, which is made again. A cache that cannot be written costs only time."""
-    found = recall(name, load)
-    if found is None:
-        found = make()
-        keep(name, found, save)
-    return found
+    """The value called `name`: loaded from the cache, or made and saved there.
+
+    name: of `digest`
+    save: writes an .npz file and replaces an existing one
+    load: raises UserError for a damaged file; the value is then made again
+
+    A cache that cannot be written costs only time.
+    """
+    value = recall(name, load)
+    if value is None:
+        value = make()
+        keep(name, value, save)
+    return value
 
 
 def recall(name: str, load: Callable[[Path], Value]) -> Value | None:
@@ -139,22 +154,23 @@ def _count(size: int) -> None:
         prune()
 
 
-def program() -> list[str]:
-    """This program's code, hashed, and what else decides the last bits of what it computes."""
+def program(packages: Sequence[str] = ("nsynth_core",)) -> list[str]:
+    """The hash of the code in `packages`, and what else decides the last bits of what it computes."""
     import numpy as np
 
     from nsynth_core.harmonic.runtime import NUMPY, runtime_name
 
     # LiteRT goes without saying: what it computed before there was another runtime stays in the cache
     runtime = [NUMPY] if runtime_name() == NUMPY else []
-    return [_code(), np.__version__, platform.machine(), *runtime]
+    return [_code(tuple(packages)), np.__version__, platform.machine(), *runtime]
 
 
-@lru_cache(maxsize=1)
-def _code() -> str:
-    here = Path(__file__).parent
-    code = hashlib.sha256()
-    for package in (here, here.parent / "wavetables", here.parent / "presets"):
-        for path in sorted(package.rglob("*.py")):
-            code.update(path.name.encode() + b"\0" + path.read_bytes())
-    return code.hexdigest()
+@lru_cache(maxsize=8)
+def _code(packages: tuple[str, ...]) -> str:
+    digest_ = hashlib.sha256()
+    for package in packages:
+        spec = find_spec(package)
+        for folder_ in (spec.submodule_search_locations or ()) if spec else ():
+            for path in sorted(Path(folder_).rglob("*.py")):
+                digest_.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest_.hexdigest()

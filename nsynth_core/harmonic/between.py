@@ -30,16 +30,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from nsynth_core.audio import Floats
-from nsynth_core.harmonic.inputs import (
-    ENVELOPE_POINTS,
-    F0_STEPS,
-    FIRST_PARTIALS,
-    FLOOR,
-    envelope,
-    envelope_hz,
-)
+from nsynth_core.harmonic.inputs import F0_STEPS, FIRST_PARTIALS
 from nsynth_core.harmonic.scales import INPUT_DB, level_input, pitch_input
 from nsynth_core.sound.features import TOP_ERB, TOP_HZ, erb_to_hz, hz_to_erb
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS, FLOOR, envelope, envelope_hz
 
 COMPRESSED_DB = 32.0  # 20 would give the mean of amplitudes, infinity the mean in dB
 RANGE_DB = 60.0  # under the loudest point: fainter points are not compared

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from nsynth_core.harmonic.between import CORRECTION_INPUTS, CORRECTIONS, HALFWAY, MATCH_INPUTS
-from nsynth_core.harmonic.inputs import CONDITIONS, CONTEXT, ENVELOPE_POINTS, INPUTS, RANK, TRUNK_INPUTS
+from nsynth_core.harmonic.inputs import CONDITIONS, CONTEXT, INPUTS, RANK, TRUNK_INPUTS
 from nsynth_core.lazy import keras
 from nsynth_core.sound.features import NOISE_BANDS
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS
 
 DIMS = 32
 WIDTH, TRUNK_WIDTH, CORRECTION_WIDTH = 384, 160, 256

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.harmonic.inputs import envelope, relative
 from nsynth_core.metrics import RANGE_DB
 from nsynth_core.sound.features import Features
+from nsynth_core.sound.spectral_envelope import envelope, relative
 
 FINE_STEPS = 2  # at which a walk is first looked at, for every row of it or frame asked of it
 PASSES = 3

@@ -16,14 +16,13 @@ from nsynth_core.audio import Floats
 from nsynth_core.harmonic.inputs import (
     CONTEXT,
     FIRST_PARTIALS,
-    FLOOR,
     INPUTS,
     conditions,
-    envelope_hz,
     frame_inputs,
     trunk_inputs,
 )
 from nsynth_core.sound.features import FRAME_RATE, TOP_ERB, TOP_HZ, band_edges, hz_to_erb
+from nsynth_core.sound.spectral_envelope import FLOOR, envelope_hz
 from nsynth_core.training.corpus import HOP, Corpus
 
 NOTES, FRAMES = 64, 8

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FLOOR, envelope, relative
 from nsynth_core.parallel import in_processes
 from nsynth_core.pitch import follow
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import NOISE_BANDS, TOP_HZ, Features
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS, FLOOR, envelope, relative
 from nsynth_core.training.sources import Source, catalogue, notes
 
 FRAMES = 160

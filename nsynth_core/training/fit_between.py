@@ -29,11 +29,11 @@ from nsynth_core.harmonic.between import (
     SINGLE,
     apart,
 )
-from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.harmonic.scales import MIDDLE_C_HZ, PITCH_OCTAVES
 from nsynth_core.lazy import keras, tf
 from nsynth_core.metrics import RANGE_DB, TOP_SHARE
 from nsynth_core.sound.features import TOP_ERB, TOP_HZ
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS
 from nsynth_core.training.descent import Descent
 from nsynth_core.training.pairs import MIDDLES, PARTIALS, Pairs
 

@@ -19,9 +19,10 @@ import numpy as np
 from nsynth_core.audio import Floats
 from nsynth_core.files import atomic
 from nsynth_core.harmonic import network
-from nsynth_core.harmonic.inputs import FIRST_PARTIALS, FLOOR, RANK
+from nsynth_core.harmonic.inputs import FIRST_PARTIALS, RANK
 from nsynth_core.harmonic.scales import balance_of_output, level_of_output
 from nsynth_core.lazy import keras, tf
+from nsynth_core.sound.spectral_envelope import FLOOR
 from nsynth_core.training.batches import NOTES, QUIET_DB, Batch, Batches, make
 from nsynth_core.training.corpus import Corpus
 from nsynth_core.training.descent import Descent

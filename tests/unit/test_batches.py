@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_core.harmonic.inputs import CONTEXT, ENVELOPE_POINTS, FLOOR, INPUTS, TRUNK_INPUTS
+from nsynth_core.harmonic.inputs import CONTEXT, INPUTS, TRUNK_INPUTS
 from nsynth_core.sound.features import NOISE_BANDS
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS, FLOOR
 from nsynth_core.training.batches import FIRST, FRAMES, NOTES, OTHERS, SHIFTED, Batches, make
 from nsynth_core.training.corpus import PARTIALS, Corpus, partial_numbers
 

@@ -7,10 +7,10 @@ import pytest
 
 from nsynth_core.harmonic import between
 from nsynth_core.harmonic.between import CORRECTIONS, MEETINGS, PLACES, blend, travelled
-from nsynth_core.harmonic.inputs import ENVELOPE_POINTS
 from nsynth_core.harmonic.runtime import load
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.sound.features import TOP_HZ, hz_to_erb
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS
 from nsynth_core.training.evaluation.knob_sweeps import knob_sweeps
 
 OUTPUTS = {"matching": MEETINGS, "correction": CORRECTIONS}

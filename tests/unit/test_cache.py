@@ -58,7 +58,7 @@ def test_a_name_depends_on_all_that_decides_the_value(monkeypatch):
     first = cache.digest("table", "sha", 48.0, None)
     assert cache.digest("table", "sha", 48.0, None) == first
     assert cache.digest("table", "sha", 48.5, None) != first
-    monkeypatch.setattr(cache, "program", lambda: ["other code"])
+    monkeypatch.setattr(cache, "program", lambda packages: ["other code"])
     assert cache.digest("table", "sha", 48.0, None) != first
 
 

@@ -16,18 +16,10 @@ from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.embedding import mix, stretch
 from nsynth_core.errors import UserError
 from nsynth_core.harmonic.coder import HarmonicCoder
-from nsynth_core.harmonic.inputs import (
-    CONTEXT,
-    ENVELOPE_POINTS,
-    INPUTS,
-    TRUNK_INPUTS,
-    encoder_inputs,
-    envelope,
-    envelope_hz,
-    trunk_inputs,
-)
+from nsynth_core.harmonic.inputs import CONTEXT, INPUTS, TRUNK_INPUTS, encoder_inputs, trunk_inputs
 from nsynth_core.harmonic.runtime import GRAPHS, Network, load, weights_folder
 from nsynth_core.sound.features import NOISE_BANDS, TOP_HZ, Features
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS, envelope, envelope_hz
 
 MEGABYTE = 1_000_000
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsynth_core.harmonic.inputs import envelope, relative
+from nsynth_core.sound.spectral_envelope import envelope, relative
 from wavetables import shaping
 from wavetables.table import FRAME_SIZE
 

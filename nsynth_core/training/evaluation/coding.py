@@ -13,11 +13,12 @@ from nsynth_core.audio import Floats
 from nsynth_core.blending.coder import Coder
 from nsynth_core.blending.embedding import at_frames, at_pitch
 from nsynth_core.errors import UserError
-from nsynth_core.harmonic.inputs import ENVELOPE_POINTS, FIRST_PARTIALS, FLOOR, envelope, envelope_hz, relative
+from nsynth_core.harmonic.inputs import FIRST_PARTIALS
 from nsynth_core.harmonic.runtime import weights_folder
 from nsynth_core.metrics import spectral_distance
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.features import Features, hz_to_erb, rows
+from nsynth_core.sound.spectral_envelope import ENVELOPE_POINTS, FLOOR, envelope, envelope_hz, relative
 from nsynth_core.training.evaluation.sounds import RATE, HeldOutNote, below_level, evenly
 
 OCTAVES = ((36, 48), (48, 60), (60, 72), (60, 48), (36, 60), (48, 72), (72, 48))

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from nsynth_core import audio
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.errors import UserError
-from nsynth_core.harmonic.inputs import relative
 from nsynth_core.pitch import PitchTrack, Unpitched, follow, track
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import FRAME_RATE, Features, rows
+from nsynth_core.sound.spectral_envelope import relative
 from nsynth_core.training import espeak, soundfont
 from nsynth_core.training.sources import BELLS, UNPITCHED, Source, catalogue, offset
 
