@@ -1,8 +1,8 @@
 """The pitch of a sound over time: coarse candidates, then an exact phase lock."""
 
+from nsynth_core.pitch.candidates import HOP_SECONDS
 from nsynth_core.pitch.tracker import (
     HIGH_HZ,
-    HOP_SECONDS,
     LOW_HZ,
     PitchTrack,
     Unpitched,

@@ -5,26 +5,25 @@ phases: it does not drift, however long the note."""
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from nsynth_core.audio import Floats
-from nsynth_core.parallel import blocks_in_threads
-from nsynth_core.pitch.candidates import BLOCK, HOP_SECONDS, Doubles
+from nsynth_core.pitch.candidates import HOP_SECONDS, Doubles
+from nsynth_core.pitch.partials import (
+    LEAST_SECONDS,
+    PERIODS,
+    TOP_HZ,
+    Audio,
+    bridge,
+    demodulate,
+    stretched,
+    weighted_median,
+)
 
 STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
-PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
-LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
 CARRIED = 1e-3  # of the energy: less is what the windows let through of other partials
 LEAK = 1e-4  # of a neighbouring partial's power: a window's side lobes while f0 moves
-OCTAVE_PERIODS = 12.0  # resolves sixths of f0
-OCTAVE_PARTIALS = (8, 20)
-OCTAVE_DB = -30.0  # partials weaker than this beside the others make no octave
-HINT_DB = 6.0
-TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
 LONG_KERNEL = 512
 MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
 ENOUGH_ROWS = 2000  # of the partials' errors to tell a string's stiffness from, ten seconds
@@ -32,84 +31,6 @@ STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself bein
 MOST_NOISE = 12.0  # times what the partials' scatter explains: noise comes to 4, vibrato to 170 and more
 VIBRATO_SECONDS = 0.15  # one swing of it
 MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
-
-
-class Audio(Protocol):
-    """One channel, at any rate asked for; `energy` (T,) is its mean square each HOP_SECONDS."""
-
-    rate: int
-    energy: Doubles
-
-    def at_rate(self, rate: int) -> Floats: ...
-
-
-def cycles(f0_hz: Doubles, seconds: Doubles) -> Doubles:
-    """Phase in cycles at any times: integral from time 0 of f0, given each HOP_SECONDS, straight lines between."""
-    return _cycles_at(*_turned(f0_hz), seconds)
-
-
-def _turned(f0_hz: Doubles) -> tuple[Doubles, Doubles]:
-    """f0 in cycles a hop, and its integral up to each value."""
-    f = f0_hz * HOP_SECONDS
-    return f, np.concatenate([[0.0], np.cumsum((f[1:] + f[:-1]) / 2)])
-
-
-def _cycles_at(f: Doubles, turned: Doubles, seconds: Doubles) -> Doubles:
-    s = seconds / HOP_SECONDS
-    i = np.clip(s.astype(np.int64), 0, len(f) - 1)
-    u = s - i
-    slope = (f[np.minimum(i + 1, len(f) - 1)] - f[i]) * (u > 0)
-    return np.asarray(turned[i] + f[i] * u + 0.5 * slope * u * u, dtype=np.float64)
-
-
-def bridge(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
-    """Positive `values` (T,) where known; between them straight lines in log, beyond them constant."""
-    where = np.flatnonzero(known)
-    return np.asarray(np.exp(np.interp(np.arange(len(values)), where, np.log(values[where]))), dtype=np.float64)
-
-
-def weighted_median(values: Doubles, weights: Doubles) -> Doubles:
-    """Along the last axis."""
-    order = np.argsort(values, -1)
-    total = np.cumsum(np.take_along_axis(weights, order, -1), -1)
-    middle = np.minimum((total < total[..., -1:] / 2).sum(-1, keepdims=True), values.shape[-1] - 1)
-    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, middle, -1), -1)[..., 0])
-
-
-def demodulate(
-    audio: Audio, f0_hz: Doubles, numbers: Doubles, periods: float, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.complex128], Doubles]:
-    """Amplitudes (rows, numbers) at `numbers` x f0 under Hann windows of `periods` around the `rows` of f0, and the
-    seconds (rows,) the windows are really centred on: none reaches beyond the sound."""
-    top = float(np.quantile(f0_hz[rows], 0.98)) * float(numbers.max())
-    rate = int(min(audio.rate, max(2.6 * top, 1000.0)))
-    x = audio.at_rate(rate)
-    widths = np.minimum(np.maximum(periods * rate / f0_hz[rows], LEAST_SECONDS * rate), len(x))
-    centres = np.clip(rows * HOP_SECONDS * rate, widths / 2, len(x) - widths / 2)
-    out = np.zeros((len(rows), len(numbers)), dtype=np.complex128)
-    step = max(1, min(500, BLOCK // 2 // int(widths.max() + 2)))
-    turned = _turned(f0_hz)
-
-    def block(a: int) -> None:
-        width, centre = widths[a : a + step, None], centres[a : a + step, None]
-        window = min(int(width.max()) + 2, len(x))
-        starts = np.clip(np.round(centre[:, 0] - window / 2).astype(np.int64), 0, len(x) - window)
-        first, last = int(starts.min()), int(starts.max()) + window
-        u = ((starts[:, None] + np.arange(window) - centre) / width).astype(np.float32)
-        hann = np.where(np.abs(u) < 0.5, 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * u), np.float32(0))
-        hann /= hann.sum(1, keepdims=True)
-        turns = _cycles_at(*turned, np.arange(first, last) / rate)
-        part, turned_back = x[first:last], np.empty(last - first, dtype=np.float32)
-        framed = sliding_window_view(turned_back, window)
-        for k, number in enumerate(numbers):
-            angle = number * turns
-            angle = ((angle - np.floor(angle)) * (2 * np.pi)).astype(np.float32)
-            for wave, sign in ((np.cos, 1), (np.sin, -1j)):
-                np.multiply(part, wave(angle), out=turned_back)
-                out[a : a + step, k] += sign * np.einsum("tw,tw->t", framed[starts - first], hann)
-
-    blocks_in_threads(block, range(0, len(rows), step))
-    return out, centres / rate
 
 
 def _smooth(values: Doubles, frames: int) -> Doubles:
@@ -168,11 +89,6 @@ def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
     certain = abs(b) > 6 / float(np.sqrt((weight * curve**2).sum()))
     explains = float((weight * (rest - b * curve) ** 2).sum()) < 0.1 * float((weight * rest**2).sum())
     return b if certain and explains else 0.0
-
-
-def stretched(order: Doubles, b: float) -> Doubles:
-    """Frequencies of a stiff string's partials over its first one's, inharmonicity b."""
-    return np.asarray(order * np.sqrt((1 + b * order**2) / (1 + b)))
 
 
 def lock(
@@ -245,60 +161,3 @@ def coherence(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], b: float,
     around = np.maximum(np.append(kept, np.full(lag, -1.0)), np.append(np.full(lag, -1.0), kept))
     whole = float((weight * kept).sum() / weight.sum()) if weight.any() else 1.0
     return whole, _smooth(around, 5) / 3
-
-
-def octave(
-    audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], energy: Doubles, b: float, hinted: float = 0.0
-) -> float:
-    """What to multiply f0 by so that all strong partials are multiples of it, but not all multiples of twice or three
-    times it. A partial counts when it stands out of what lies between the partials; for or against the ratio that
-    somebody `hinted` at, if HINT_DB weaker or stronger already."""
-    rows = np.flatnonzero(voiced)
-    if len(audio.at_rate(audio.rate)) / audio.rate < (OCTAVE_PERIODS + 2) / float(np.median(f0_hz[rows])):
-        return 1.0
-    rows = rows[np.argsort(-energy[rows])[: max(1, len(rows) // 2)]]
-    rows = np.sort(rows[:: max(1, len(rows) // 100)])
-    for most in OCTAVE_PARTIALS:
-        count = int(np.clip(0.45 * audio.rate / float(np.quantile(f0_hz[rows], 0.9)), 1, most))
-        j = np.arange(1, 6 * count + 1)
-        power = np.abs(demodulate(audio, f0_hz, stretched(j / 6, b), OCTAVE_PERIODS, rows)[0]) ** 2
-        power = np.median(power / (power.sum(1, keepdims=True) + 1e-30), 0)
-        whole, noise = j % 6 == 0, float(np.mean(power[(j % 6 == 1) | (j % 6 == 5)]))
-        few = 10 ** (OCTAVE_DB / 10) * float(power[whole].sum())
-        if (power[whole] > few).sum() > 1:  # one alone is a multiple of anything
-            break
-
-    def real(which: NDArray[np.bool_], ratio: float) -> bool:
-        said = int(abs(hinted - ratio) < 0.1) - int(abs(hinted - 1) < 0.1)
-        bar = few * 10 ** (HINT_DB / 10 * said * (1 if ratio > 1 else -1))
-        return bool(power[which].sum() > bar + 3 * noise * which.sum())
-
-    near = j < 24  # the higher partials of a stiff string stray onto any sixth
-    if real(near & (j % 6 == 3), 0.5):
-        return 0.5
-    if real(near & ((j % 6 == 2) | (j % 6 == 4)), 1 / 3):
-        return 1 / 3
-    for n in (3, 2):
-        if not real(whole & (j // 6 % n != 0), n):
-            return float(n)
-    return 1.0
-
-
-def steady(audio: Audio, hz: float) -> float:
-    """f0 near `hz` of a sound of a few periods, taken as steady: the harmonic series with the least squared error."""
-    x = audio.at_rate(audio.rate).astype(np.float64)
-    seconds = (np.arange(len(x)) - len(x) / 2) / audio.rate
-    order = np.arange(1, int(np.clip(0.45 * audio.rate / hz, 1, min(len(x) // 6, np.sqrt(1e7 / len(x))))) + 1)
-
-    def captured(f: float) -> float:
-        angle = 2 * np.pi * f * seconds[:, None] * order
-        basis = np.concatenate([np.ones((len(x), 1)), np.cos(angle), np.sin(angle)], 1)
-        normal = basis.T @ basis
-        normal[np.diag_indices(len(normal))] += 1e-7 * len(x)
-        seen = basis.T @ x
-        return float(seen @ np.linalg.solve(normal, seen))
-
-    for span in (0.04, 0.006, 0.001):
-        tried = hz * np.linspace(1 - span, 1 + span, 15)
-        hz = float(tried[int(np.argmax([captured(f) for f in tried]))])
-    return hz

@@ -14,28 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.errors import UserError
-from nsynth_core.notes import cents_name, hz_to_midi, midi_to_hz, note_name, parse_pitch, pitch_in_name
+from nsynth_core.notes import cents_name, hz_to_midi, midi_to_hz, note_name
 from nsynth_core.pitch import candidates as periodicity
 from nsynth_core.pitch import lock as phaselock
+from nsynth_core.pitch import octaves, partials
 from nsynth_core.pitch.candidates import HOP_SECONDS, Doubles
-from nsynth_core.pitch.lock import bridge, weighted_median
-
-__all__ = [
-    "HIGH_HZ",
-    "HOP_SECONDS",
-    "LOW_HZ",
-    "PitchTrack",
-    "Unpitched",
-    "contour",
-    "describe",
-    "follow",
-    "hz_to_midi",
-    "midi_to_hz",
-    "note_name",
-    "parse_pitch",
-    "pitch_in_name",
-    "track",
-]
+from nsynth_core.pitch.partials import bridge, weighted_median
 
 LOW_HZ, HIGH_HZ = 27.5, 4200.0
 
@@ -43,7 +27,7 @@ QUIET_DB = -65.0  # below the loudest frame: no longer the note
 MIN_CONFIDENCE = 0.5
 NO_GUESS = 0.05  # confidence of a guess that would only mislead
 CERTAINTY = 0.7, 5.0  # exponent of the confidence, and over the periods heard: 0.5 parts breathy notes from snares
-MOST_PERIODS = phaselock.PERIODS / phaselock.LEAST_SECONDS  # a second: more in one window tell no more
+MOST_PERIODS = partials.PERIODS / partials.LEAST_SECONDS  # a second: more in one window tell no more
 LEAST_COHERENCE = 0.7  # beside the whole note's: what keeps its phases less is a consonant that rings
 LEAP, SHORTEST_LEAP = 0.4, 0.05  # octaves in one step of the track, seconds
 FEW_CYCLES = 8.0  # a shorter sound shows no change of f0
@@ -94,7 +78,7 @@ class PitchTrack:
     def cycles(self, seconds: ArrayLike) -> Doubles:
         """Phase in cycles at any times: the integral of f0 (straight between its values) from time 0, negative before
         it."""
-        return phaselock.cycles(self.f0_hz, np.asarray(seconds, dtype=np.float64))
+        return partials.cycles(self.f0_hz, np.asarray(seconds, dtype=np.float64))
 
 
 class Unpitched(UserError):
@@ -137,7 +121,7 @@ def track(sound: Sound, low_hz: float = LOW_HZ, high_hz: float = HIGH_HZ, hint: 
     for _ in range(3):
         middle = float(np.median(f0[voiced]))
         hinted = 0.0 if hint is None else midi_to_hz(hint) / middle
-        ratio = phaselock.octave(audio, f0, voiced, audio.energy, stiffness, hinted)
+        ratio = octaves.octave(audio, f0, voiced, audio.energy, stiffness, hinted)
         if ratio > 1.0 and middle * ratio > high_hz:
             raise Unpitched(hz_to_midi(middle * ratio), 0.0, (low_hz, high_hz))
         if ratio == 1.0 or not low_hz <= middle * ratio <= high_hz:
@@ -202,7 +186,7 @@ def _without_leaps(audio: _Audio, f0_hz: Doubles, voiced: NDArray[np.bool_]) -> 
         here = voiced & (np.arange(len(f0_hz)) >= a) & (np.arange(len(f0_hz)) < b)
         if here.sum() < SHORTEST_LEAP / HOP_SECONDS:
             continue
-        ratio = phaselock.octave(audio, f0_hz, here, audio.energy, 0.0)
+        ratio = octaves.octave(audio, f0_hz, here, audio.energy, 0.0)
         beside = [f0_hz[k] / f0_hz[j] for k, j in ((a - 1, a), (b, b - 1)) if 0 <= k < len(f0_hz)]
         if any(abs(np.log2(other / ratio)) < LEAP for other in beside):
             f0_hz[a:b] *= ratio
@@ -269,7 +253,7 @@ class _Audio:
     def refined(self, f0_hz: Doubles, voiced: NDArray[np.bool_], stiffness: float = 0.0) -> Doubles:
         middle = float(np.median(f0_hz[voiced]))
         if len(self.x) / self.rate * middle < FEW_CYCLES or len(f0_hz) < 4:
-            return np.full(len(f0_hz), phaselock.steady(self, middle))
+            return np.full(len(f0_hz), octaves.steady(self, middle))
         return phaselock.lock(self, f0_hz, voiced, b=stiffness)[0]
 
     def confidence(self, found: Doubles, voiced: NDArray[np.bool_], coherent: float, hz: float) -> float:

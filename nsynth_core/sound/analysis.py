@@ -7,6 +7,9 @@ zero at every other harmonic's bin, and what stands between the harmonics is noi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.pitch import PitchTrack
 from nsynth_core.sound.features import BALANCE_LIMIT_DB, FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges
+from nsynth_core.sound.interpolation import lagrange
 
 WINDOW_SECONDS = 0.024
 MIN_PERIODS = 4
@@ -71,13 +75,8 @@ def warp(samples: Floats, rate: int, seconds: NDArray[np.float64]) -> Floats:
     padded = np.zeros((len(dense) + 4, dense.shape[1]), dtype=np.float32)
     padded[2:-2] = dense
     index = np.clip(whole + 2, 1, len(padded) - 3)
-    a, b, c, d = (padded[index + k] for k in (-1, 0, 1, 2))
-    out = (
-        a * (-x * (x - 1) * (x - 2) / 6)
-        + b * ((x + 1) * (x - 1) * (x - 2) / 2)
-        - c * ((x + 1) * x * (x - 2) / 2)
-        + d * ((x + 1) * x * (x - 1) / 6)
-    )
+    first, second, third, fourth = lagrange(x)
+    out = padded[index - 1] * first + padded[index] * second + padded[index + 1] * third + padded[index + 2] * fourth
     out[(whole < -1) | (whole > len(dense))] = 0
     return np.asarray(out, dtype=np.float32)
 
@@ -92,16 +91,32 @@ def _oversampled(samples: Floats, rate: int) -> Floats:
     return np.asarray(resample_poly(samples, OVERSAMPLING, 1, axis=0, window=taps), dtype=np.float32)
 
 
-def _analyse_block(
-    samples: Floats,
-    rate: int,
-    track: PitchTrack,
-    times: NDArray[np.float64],
-    f0: NDArray[np.float64],
-    top: float,
-    partials: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Partial powers (T, K), noise powers (T, B) and band spectra (T, B, 3): left, right, real cross power."""
+@dataclass(frozen=True)
+class _Grid:
+    """A stretch of sound on a uniform grid of phase, and where its windows lie.
+
+    size: samples a period; `width` samples and `periods` a window
+    place: cycles (T,) at the frames; `centre` samples (T,) of the windows, which stay inside the sound
+    first: the number of the first sample; `begin` and `end` of the sound in cycles
+    warped: (n, channels); `inside` (n,) is 1 within the sound, else 0
+    """
+
+    size: int
+    width: int
+    periods: int
+    place: NDArray[np.float64]
+    centre: NDArray[np.int64]
+    first: int
+    begin: float
+    end: float
+    warped: Floats
+    inside: Floats
+
+
+def _grid(
+    samples: Floats, rate: int, track: PitchTrack, times: NDArray[np.float64], f0: NDArray[np.float64], top: float
+) -> _Grid:
+    """The sound around `times` (T,), read at equal steps of phase."""
     begin, end = track.cycles(np.asarray([0.0, len(samples) / rate]))
     periods = max(MIN_PERIODS, round(WINDOW_SECONDS * float(np.median(f0))))
     periods = max(FEWEST_PERIODS, min(periods, int(end - begin + 0.01)))
@@ -109,7 +124,6 @@ def _analyse_block(
     # samples a period: so many that what lies above `top` folds onto what does, too
     size = 1 << int(np.ceil(np.log2((top + 0.5 * rate) / low)))
     width = periods * size
-
     grid_t = np.linspace(times[0] - periods / low, times[-1] + periods / low, max(64, int(2000 * np.ptp(times)) + 64))
     grid_phase = track.cycles(grid_t)
     # windows stay inside the sound: one cut off at the sound's edge would take the cut for noise
@@ -124,60 +138,88 @@ def _analyse_block(
     piece = samples[cut : int((seconds[-1] + 0.01) * rate) + 1]
     warped = warp(piece, rate, seconds - cut / rate)
     inside = ((seconds >= 0) & (seconds <= len(samples) / rate)).astype(np.float32)
+    return _Grid(size, width, periods, place, centre, first, begin, end, warped, inside)
 
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(width) / width)).astype(np.float32)
-    edges = band_edges()
+
+def _analyse_block(
+    samples: Floats,
+    rate: int,
+    track: PitchTrack,
+    times: NDArray[np.float64],
+    f0: NDArray[np.float64],
+    top: float,
+    partials: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Partial powers (T, K), noise powers (T, B) and band spectra (T, B, 3): left, right, real cross power."""
+    grid = _grid(samples, rate, track, times, f0, top)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(grid.width) / grid.width)).astype(np.float32)
     partial_power = np.zeros((len(times), partials), dtype=np.float32)
     under = np.zeros_like(partial_power)
     noise_power = np.zeros((len(times), NOISE_BANDS), dtype=np.float32)
     spectra = np.zeros((len(times), NOISE_BANDS, 3), dtype=np.float32)
+    step = max(1, 2_000_000 // grid.width)
+    for i in range(0, len(times), step):
+        rows = np.arange(i, min(i + step, len(times)))
+        partial_power[rows], under[rows], noise_power[rows], spectra[rows] = _spectra(
+            grid, window, rows, f0[rows], top, partials
+        )
+    level = _edge_levels(grid, window, f0)
+    return _without_noise(partial_power, under) * level, noise_power * level, spectra
+
+
+def _spectra(
+    grid: _Grid, window: Floats, rows: NDArray[np.int64], hz: NDArray[np.float64], top: float, partials: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Of the frames `rows` (R,): the powers of partials (R, K), of the noise under them (R, K), of the bands' noise
+    (R, B), and the band spectra (R, B, 3)."""
+    width, periods, size, warped = grid.width, grid.periods, grid.size, grid.warped
+    edges = band_edges()
     bins = np.arange(width // 2 + 1)
     between = np.abs((bins + periods // 2) % periods - periods // 2) >= 2
     between[:2] = False
     number = np.minimum(np.arange(1, partials + 1), size // 2 - 1)
+    index = (grid.centre[rows] - width // 2 - grid.first)[:, None] + np.arange(width)
+    # a window that hangs over an end of the sound is normalised by the part that lies inside
+    weight = window * grid.inside[index]
+    full = np.maximum(weight.sum(1), 0.02 * window.sum())[:, None]
+    square = np.maximum((weight * weight).sum(1), 0.004 * window.sum())[:, None]
+    spectrum = [np.fft.rfft(warped[index, c] * window) for c in range(warped.shape[1])]
+    power = np.asarray(np.mean([np.abs(s) ** 2 for s in spectrum], axis=0), dtype=np.float32)
 
-    step = max(1, 2_000_000 // width)
-    for i in range(0, len(times), step):
-        rows = np.arange(i, min(i + step, len(times)))
-        index = (centre[rows] - width // 2 - first)[:, None] + np.arange(width)
-        # a window that hangs over an end of the sound is normalised by the part that lies inside
-        weight = window * inside[index]
-        full = np.maximum(weight.sum(1), 0.02 * window.sum())[:, None]
-        square = np.maximum((weight * weight).sum(1), 0.004 * window.sum())[:, None]
-        spectrum = [np.fft.rfft(warped[index, c] * window) for c in range(warped.shape[1])]
-        power = np.asarray(np.mean([np.abs(s) ** 2 for s in spectrum], axis=0), dtype=np.float32)
+    scale = width / (size * hz)  # bins a hertz
+    edge = np.minimum(np.rint(np.minimum(edges, top) * scale[:, None]).astype(np.int64), width // 2)
+    density = _band_mean(power * between, between.astype(np.float32), edge)
+    noise_power = density / square * 2 * np.diff(np.minimum(edges, top)) * scale[:, None] / width
 
-        hz = f0[rows]
-        scale = width / (size * hz)  # bins a hertz
-        edge = np.minimum(np.rint(np.minimum(edges, top) * scale[:, None]).astype(np.int64), width // 2)
-        density = _band_mean(power * between, between.astype(np.float32), edge)
-        noise_power[rows] = density / square * 2 * np.diff(np.minimum(edges, top)) * scale[:, None] / width
+    # main lobe: 1/4 + 1 + 1/4 of the peak's power
+    lobe = power[:, number * periods] + power[:, number * periods - 1] + power[:, number * periods + 1]
+    band = np.clip(np.searchsorted(edges, number * hz[:, None]) - 1, 0, NOISE_BANDS - 1)
+    lobe[number * hz[:, None] > top] = 0
+    lobe[:, np.arange(1, partials + 1) > size // 2 - 1] = 0
+    under = 3 * np.take_along_axis(density, band, 1) / 1.5 * 2 / full**2
+    if len(spectrum) == 2:
+        left, right = spectrum
+        cross = (left * np.conj(right)).real
+        parts: tuple[Any, ...] = (np.abs(left) ** 2, np.abs(right) ** 2, cross)
+        spectra = np.stack([_band_sum(part, edge) / full**2 for part in parts], axis=2)
+    else:
+        spectra = np.repeat((_band_sum(power, edge) / full**2)[..., None], 3, axis=2)
+    return lobe / 1.5 * 2 / full**2, under, noise_power, spectra
 
-        # main lobe: 1/4 + 1 + 1/4 of the peak's power
-        lobe = power[:, number * periods] + power[:, number * periods - 1] + power[:, number * periods + 1]
-        band = np.clip(np.searchsorted(edges, number * hz[:, None]) - 1, 0, NOISE_BANDS - 1)
-        lobe[number * hz[:, None] > top] = 0
-        lobe[:, np.arange(1, partials + 1) > size // 2 - 1] = 0
-        partial_power[rows] = lobe / 1.5 * 2 / full**2
-        under[rows] = 3 * np.take_along_axis(density, band, 1) / 1.5 * 2 / full**2
 
-        if len(spectrum) == 2:
-            left, right = spectrum
-            cross = (left * np.conj(right)).real
-            for j, part in enumerate((np.abs(left) ** 2, np.abs(right) ** 2, cross)):
-                spectra[rows, :, j] = _band_sum(part, edge) / full**2
-        else:
-            spectra[rows] = (_band_sum(power, edge) / full**2)[..., None]
-    # a window moved inside gives the colour of the sound's edge; its level is that of the few periods where it stands
-    level = np.ones((len(times), 1), dtype=np.float32)
-    few = min(max(1, round(LEVEL_SECONDS * float(np.median(f0)))), periods)
-    total = np.concatenate([[0.0], np.cumsum((warped.astype(np.float64) ** 2).mean(1))])
-    for i in np.flatnonzero(np.abs(place * size - centre) > 1).tolist():
-        here = round(min(max(place[i] - few / 2, begin), max(end - few, begin)) * size) - first
-        whole = int(centre[i]) - width // 2 - first
-        power = window @ np.diff(total[whole : whole + width + 1]) / window.sum()
-        level[i] = min((total[here + few * size] - total[here]) / (few * size * max(power, 1e-20)), MOST_GAIN)
-    return _without_noise(partial_power, under) * level, noise_power * level, spectra
+def _edge_levels(grid: _Grid, window: Floats, f0: NDArray[np.float64]) -> Floats:
+    """Gains (T, 1) of power. A window moved inside gives the colour of the sound's edge; its level is that of the few
+    periods where it stands."""
+    level = np.ones((len(f0), 1), dtype=np.float32)
+    few = min(max(1, round(LEVEL_SECONDS * float(np.median(f0)))), grid.periods)
+    total = np.concatenate([[0.0], np.cumsum((grid.warped.astype(np.float64) ** 2).mean(1))])
+    begin, end, size = grid.begin, grid.end, grid.size
+    for i in np.flatnonzero(np.abs(grid.place * size - grid.centre) > 1).tolist():
+        start = round(min(max(grid.place[i] - few / 2, begin), max(end - few, begin)) * size) - grid.first
+        whole = int(grid.centre[i]) - grid.width // 2 - grid.first
+        power = window @ np.diff(total[whole : whole + grid.width + 1]) / window.sum()
+        level[i] = min((total[start + few * size] - total[start]) / (few * size * max(power, 1e-20)), MOST_GAIN)
+    return level
 
 
 def _without_noise(lobes: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, NOISE_BANDS, TOP_HZ, Features, band_edges, rows
+from nsynth_core.sound.interpolation import lagrange
 
 AUDIBLE_DB = -110.0
 NOISE_FLOOR_DB = FLOOR_DB + 20
@@ -154,12 +155,7 @@ def _moving(
         position = phase[span] * size
         whole = position.astype(np.int64)
         x = (position - whole).astype(np.float32)
-        taps = (
-            -x * (x - 1) * (x - 2) / 6,
-            (x + 1) * (x - 1) * (x - 2) / 2,
-            -(x + 1) * x * (x - 2) / 2,
-            (x + 1) * x * (x - 1) / 6,
-        )
+        taps = lagrange(x)
         width = size + 3
         flat = tables.reshape(2, -1)
         index = (row - i) * width + whole

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Sound
+from nsynth_core.sound.interpolation import lagrange
 
 TOP_HZ = 20_000.0
 CONTROL_RATE = 50  # cycles of the wavetable a second; it is interpolated linearly between them
@@ -118,13 +119,7 @@ def read_table(partials: Complexes, phase: Reals, frame: Reals) -> Reals:
     u = (position - index).astype(np.float32)
     row = np.minimum(frame.astype(np.int64), frames - 2)
     v = (frame - row).astype(np.float32)
-    # 4-point Lagrange
-    weights = (
-        -u * (u - 1) * (u - 2) / 6,
-        (u + 1) * (u - 1) * (u - 2) / 2,
-        -(u + 1) * u * (u - 2) / 2,
-        (u + 1) * u * (u - 1) / 6,
-    )
+    weights = lagrange(u)
     flat, width = table.ravel(), table.shape[1]
     at = row * width + index
     out = np.zeros(len(phase), dtype=np.float32)
