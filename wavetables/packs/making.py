@@ -21,6 +21,7 @@ from nsynth_core.files import atomic, sha256
 from nsynth_core.notes import midi_to_hz, note_name
 from nsynth_core.pitch import Unpitched
 from wavetables import loudness, pictures
+from wavetables.caching import digest
 from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
 from wavetables.importing import Settings, import_tables
@@ -117,7 +118,7 @@ def _table(pack: Pack, item: Item, hashes: list[list[str]], watch: Watch) -> tup
     table of a recording comes from the cache where it is known."""
     source = item.source
     if isinstance(source, Recording):
-        name = cache.digest("table", source.path.name, hashes, source.pitch, pack.frames)
+        name = digest("table", source.path.name, hashes, source.pitch, pack.frames)
         return cache.remember(name, lambda: _imported(source, pack.frames), _save, _load)
     cycles, provenance = sweeps.frames(pack, source, pack.frames or plan.SWEEP_FRAMES, watch)
     return Table(shape(cycles), item.name, source.pitch, provenance), 1.0

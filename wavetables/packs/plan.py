@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 import presets
-from nsynth_core import cache
 from nsynth_core.blending.coder import Coder
 from nsynth_core.blending.instrument import Instrument
 from nsynth_core.errors import UsageError
 from nsynth_core.sound.knobs import Knobs
 from nsynth_core.wavenet.options import NSynthOptions
+from wavetables.caching import digest
 from wavetables.formats import registry
 
 PICTURES = ("none", "sheet", "all")
@@ -186,7 +186,7 @@ def key(pack: Pack, item: Item, version: str) -> str:
     engine's weights, whose hash is `version`."""
     settings = asdict(replace(pack, items=(), description="", licence_text=""))
     del settings["nsynth"]  # a path on this machine; its weights and seed are in `version`
-    return cache.digest("item", settings, describe(item), version)
+    return digest("item", settings, describe(item), version)
 
 
 def describe(item: Item) -> Mapping[str, object]:

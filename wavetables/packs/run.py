@@ -14,6 +14,7 @@ from nsynth_core.blending.engine import Watch, unwatched
 from nsynth_core.errors import NotWritable, UsageError, UserError
 from nsynth_core.files import sha256
 from wavetables import pictures
+from wavetables.caching import digest
 from wavetables.packs import conclusion, journal, plan
 from wavetables.packs.archive import write_zip
 from wavetables.packs.errors import DiskFull, FilesChanged, OtherContent, OtherPlan
@@ -179,7 +180,7 @@ def _keys(pack: Pack) -> dict[str, str]:
 
 
 def _plan_key(pack: Pack, keys: dict[str, str]) -> str:
-    return cache.digest("plan", keys, pack.description, pack.licence_text)
+    return digest("plan", keys, pack.description, pack.licence_text)
 
 
 def _texts_stand(record: Journal, folder: Path) -> bool:

@@ -20,6 +20,7 @@ from nsynth_core.files import sha256
 from nsynth_core.notes import hz_to_midi, note_name
 from nsynth_core.wavenet import embeddings
 from wavetables import loudness
+from wavetables.caching import digest
 from wavetables.engines import load_engine
 from wavetables.packs.plan import Corner, Pack, Sweep
 
@@ -76,7 +77,7 @@ def load_sound(path: Path, pitch: float | None, coder: Coder) -> Instrument:
         return embeddings.load_instrument(path, None, pitch)
     if path.is_dir():
         return instrument.load_instrument(path, coder)
-    name = cache.digest("embedding", sha256(path), pitch, coder.name, coder.version)
+    name = digest("embedding", sha256(path), pitch, coder.name, coder.version)
     code = cache.remember(
         name,
         lambda: instrument.load_instrument(path, coder, pitch).load(0),
@@ -95,7 +96,7 @@ def engine_version(pack: Pack) -> str:
     """A hash of what decides the sound of the pack's sweeps: the engine and its weights. Raises UserError: NSynth's
     checkpoint is missing or damaged."""
     engine = load_engine(pack.engine, nsynth=pack.nsynth)
-    return cache.digest(engine.coder.version, engine.version, engine.facts)
+    return digest(engine.coder.version, engine.version, engine.facts)
 
 
 def walk(source: Sweep, places: NDArray[np.float64]) -> Floats:

@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nsynth_core.cache import program
 from nsynth_core.errors import MissingExtra
 from nsynth_core.parallel import in_processes
+from wavetables.caching import program
 from wavetables.packs.errors import ClusterError
 
 AHEAD = 3  # jobs that wait for each thread of the cluster, so that no thread idles
