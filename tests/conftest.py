@@ -22,6 +22,13 @@ from nsynth_core.pitch import HOP_SECONDS, PitchTrack
 from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, Features
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """One process for `--benchmark-only` and `-s`: in several, nothing is measured and no print is shown."""
+    if config.getoption("benchmark_only") or config.getoption("capture") == "no":
+        config.option.numprocesses = None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tensorflow: needs the extra `nsynth` or `train`; skipped where it is missing")
 

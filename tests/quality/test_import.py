@@ -162,6 +162,7 @@ def naive(x: Doubles, note: Note, count: int) -> Doubles:
 
 
 @pytest.mark.parametrize("kind", NOTES)
+@pytest.mark.slow
 def test_import_beside_an_oracle_and_a_naive_slicer(kind: str, tmp_path, record_property) -> None:
     note = NOTES[kind]
     x = note.samples()

@@ -77,6 +77,7 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.slow
 def test_killed_at_any_moment_a_pack_ends_byte_identical(tmp_path, workers):
     """kill -9, of the whole run or of its parent alone, then the same command again, until nothing is left to do."""
     sounds = recordings(tmp_path / "sounds", 10, 0.4)
@@ -142,6 +143,7 @@ def cluster(tmp_path: Path, workers: int, cache: Path) -> Iterator[tuple[str, li
             process.wait(timeout=60)
 
 
+@pytest.mark.slow
 def test_a_cluster_makes_the_same_bytes(tmp_path):
     """More tables than are ever on their way to the workers."""
     sounds = recordings(tmp_path / "sounds", 10, 0.2)
@@ -151,6 +153,7 @@ def test_a_cluster_makes_the_same_bytes(tmp_path):
     assert tree(tmp_path / "here") == tree(tmp_path / "there")
 
 
+@pytest.mark.slow
 def test_no_cluster_is_one_line(tmp_path):
     sounds = recordings(tmp_path / "sounds", 1, 0.3)
     process = start(sounds, "-o", tmp_path / "out", "--cluster", "tcp://127.0.0.1:9", cache=tmp_path / "cache")
@@ -237,6 +240,7 @@ def measured(process: subprocess.Popen[bytes], *others: psutil.Process) -> Run:
     return Run(seconds, waited + sum(cpu[pid] for pid in earlier if pid in cpu), peak / 1e6, own + max(cpu.values()))
 
 
+@pytest.mark.slow
 def test_scale(tmp_path):
     """Figures of docs/packs.md. The limit holds for CPU time: what a table costs beside the bare work."""
     sounds = recordings(tmp_path / "sounds", TABLES, 1.0)

@@ -17,6 +17,7 @@ from nsynth_core.wavenet.streams import Streams
 from nsynth_core.wavenet.training import initial_weights, train
 
 F0 = 220.0
+pytestmark = pytest.mark.slow  # minutes of training, and a decoder of full size
 
 
 @pytest.fixture(scope="module")

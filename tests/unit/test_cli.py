@@ -8,14 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from nsynth_core.errors import UsageError
+from nsynth_core.errors import UsageError, UserError
 from wavetables.cli import main, mix
 from wavetables.cli.checks import check_folder
 from wavetables.cli.console import progress, run_batch
@@ -102,11 +101,19 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("make-wavetable ")
 
 
-def test_help_starts_within_half_a_second() -> None:
+@pytest.mark.skipif(os.name == "nt", reason="the time that the processor spends is counted on POSIX alone")
+def test_help_takes_half_a_second_of_the_processor() -> None:
+    """Other tests run beside this one, so the benchmark has the seconds of the clock."""
+    import resource
+
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
     def once() -> float:
-        start = time.perf_counter()
+        before = spent()
         assert process("--help").returncode == 0
-        return time.perf_counter() - start
+        return spent() - before
 
     assert min(once() for _ in range(3)) <= 0.5
 
@@ -243,11 +250,10 @@ def test_blend_refuses_what_is_no_note(capsys: pytest.CaptureFixture[str], tmp_p
 @pytest.mark.parametrize("kind", [*BAD[:-1], "folder"])
 def test_inspect_refuses_what_is_no_table(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str) -> None:
     path = bad_files(tmp_path)[kind]
-    if kind in ("silent", "nan", "infinite", "one-sample"):  # sound files: looked at, not refused with a traceback
-        assert main(["inspect", str(path)]) in (0, 1)
-        assert "Traceback" not in capsys.readouterr().err
-    else:
-        assert path.name in refused(capsys, 1, "inspect", path)
+    error = refused(capsys, 1, "inspect", path)
+    assert path.name in error
+    if kind in ("silent", "nan", "infinite", "one-sample"):  # sound files, but no tables
+        assert "no sign of a wavetable" in error
 
 
 def test_grid_refuses_a_bad_preset_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -499,8 +505,15 @@ def test_progress_is_log_lines_without_a_terminal(
 
 def test_check_folder(tmp_path: Path) -> None:
     check_folder(tmp_path / "new" / "deep", False)
+    assert not (tmp_path / "new").exists()  # a check makes nothing
     (tmp_path / "empty").mkdir()
     check_folder(tmp_path / "empty", False)
+    (tmp_path / "empty" / "file").touch()
+    with pytest.raises(UserError, match="not empty"):
+        check_folder(tmp_path / "empty", False)
+    check_folder(tmp_path / "empty", True)
+    with pytest.raises(UserError, match="is a file"):
+        check_folder(tmp_path / "empty" / "file" / "below", True)
 
 
 def test_the_pace_is_that_of_the_work_itself(monkeypatch):

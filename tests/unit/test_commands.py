@@ -381,6 +381,7 @@ def test_decoders_keep_quiet(sounds: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------------- train
+@pytest.mark.slow
 def test_a_short_training_makes_all_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ def test_all_that_is_asked_for_decides_how_it_is_computed(weights, pair, monkeyp
     assert asked == [(2, False), (3, True), (1, True)]
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on_there(weights, pair, monkeypatch):
     runner = NSynth(weights)
     sources = runner.sources(pair, seconds=0.03)

@@ -94,6 +94,7 @@ def test_pairs_are_made_again_with_the_same_seed(corpus: Corpus) -> None:
     assert PARTIALS < pairs.PARTIALS
 
 
+@pytest.mark.slow
 def test_the_fit_learns(corpus: Corpus) -> None:
     pytest.importorskip("tensorflow")
     from nsynth_core.training import fit_between

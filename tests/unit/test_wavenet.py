@@ -61,6 +61,7 @@ def test_mu_law():
     assert mulaw.quantise(np.float32([-1, 1, 0, -1e-4, 1e-4, -1e-10])).tolist() == [-128, 128, 0, -1, 0, 0]
 
 
+@pytest.mark.slow
 def test_every_array_of_a_golden_set_of_other_widths(golden):
     rows = list(verify.compare(golden))
     assert len(rows) > 200
@@ -115,6 +116,7 @@ def wide(weights, encodings) -> np.ndarray:
     return generator.generate(weights, encodings, seed=1, samples=600, wide=True)
 
 
+@pytest.mark.slow
 def test_many_streams_are_computed_in_pairs(weights, encodings, sound, wide, monkeypatch):
     """Which decides the last bit, so that their number in all decides, not that of a batch."""
     assert not generator.is_wide(generator.WIDE - 1)
@@ -126,6 +128,7 @@ def test_many_streams_are_computed_in_pairs(weights, encodings, sound, wide, mon
     assert (found == wide).all()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_in_pairs_goes_on(weights, encodings, wide, tmp_path):
     file = tmp_path / "run.npz"
 
@@ -152,6 +155,7 @@ def test_a_seed_gives_the_same_samples_in_any_batch(weights, encodings, sound, b
     assert (found == sound).all()
 
 
+@pytest.mark.slow
 def test_bfloat16_is_as_reproducible(weights, encodings, tmp_path):
     """In any batch, interrupted and resumed."""
     whole = generator.generate(weights, encodings[:3], seed=1, samples=200, precision="bfloat16")
@@ -201,6 +205,7 @@ def test_uniforms_from_anywhere():
     assert 0.45 < whole.mean() < 0.55
 
 
+@pytest.mark.slow
 def test_beyond_the_last_class_is_the_last(weights, encodings):
     """A CDF in float32 may end below u; the original then leaves the scale, at 1.02."""
     found = generator.generate(weights, encodings[:2], uniforms=np.full((2, 64), 1 - 2**-53), samples=64)
@@ -209,6 +214,7 @@ def test_beyond_the_last_class_is_the_last(weights, encodings):
 
 
 @pytest.mark.parametrize("at", [320, 3 * 600])
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(weights, encodings, sound, tmp_path, at):
     """Within a batch, and between two."""
     file = tmp_path / "run.npz"

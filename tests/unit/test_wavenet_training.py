@@ -53,6 +53,7 @@ def test_the_loss_falls_and_the_checkpoint_loads_back(sounds, tmp_path, monkeypa
     assert len({weights.digest, averaged.digest, training.initial_weights(0, 8).digest}) == 3
 
 
+@pytest.mark.slow
 def test_the_command_saves_what_a_published_run_saves(sounds, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "CROP", 512)
     out = tmp_path / "ckpt"
@@ -76,6 +77,7 @@ def test_the_command_saves_what_a_published_run_saves(sounds, tmp_path, monkeypa
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on(sounds, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CROP", 512)
     files, made = training.sounds(sounds), {"batch": 2, "width": 4, "rate": 10.0}
