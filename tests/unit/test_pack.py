@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import pickle
 import re
 import shutil
 import zipfile
@@ -16,11 +17,13 @@ import pytest
 import soundfile
 
 from nsynth_core import audio, cache
-from nsynth_core.errors import UserError
+from nsynth_core.errors import UsageError, UserError
+from nsynth_core.parallel import WorkerKilled
 from wavetables import loudness, pictures
 from wavetables.cli import main
+from wavetables.cli.words import sentence
 from wavetables.formats import registry
-from wavetables.packs import archive, journal, making, planning, run
+from wavetables.packs import archive, errors, journal, make_pack, making, planning, run
 from wavetables.packs.plan import Pack
 from wavetables.shaping import shape
 from wavetables.table import Table
@@ -621,6 +624,39 @@ def test_wrong_usage_is_one_clear_line(place, capsys, line, said):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
+
+
+def test_settings_from_python_are_checked_as_options_are(place):
+    for settings, why in (
+        ({"loudnes": -18}, "no setting 'loudnes'; did you mean loudness?"),
+        ({"formats": ("serum", "vitel")}, "did you mean vital?"),
+        ({"frames": 300}, "frames 300 is outside 1..256"),
+        ({"engine": "nsynth"}, "needs a checkpoint"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(why)):
+            make_pack("recipe.toml", "out", workers=1, **settings)
+    assert not Path("out").exists()
+
+
+def test_python_gets_what_the_command_writes(place):
+    pack("recipe.toml -o one --level frame --zip")
+    made = make_pack("recipe.toml", "two/one", level="frame", archive=True, workers=1)
+    assert tree(Path("one")) == tree(made.folder)
+    assert made.archive is not None
+    assert made.archive.read_bytes() == Path("one.zip").read_bytes()
+    assert (made.kept, made.failures, len(made.manifest["items"])) == (0, (), 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (errors.ClusterError("tcp://a:1", "KilledWorker: x", begun=True), "run the same command again"),
+        (errors.OutOfMemory("horn.wav"), "horn.wav: not enough memory; use fewer --workers or a shorter sound"),
+        (WorkerKilled(), "use fewer --workers; run the same command again"),
+    ],
+)
+def test_errors_say_what_to_do(error, line):
+    assert line in sentence(pickle.loads(pickle.dumps(error)), "pack")
 
 
 def test_a_manifest_cannot_lead_out_of_its_folder(place):

@@ -30,6 +30,7 @@ def sentence(error: UserError, command: str = "") -> str:
     """
     if type(error) in (UserError, UsageError):
         return str(error)
+    from nsynth_core.parallel import WorkerKilled
     from nsynth_core.pitch import Unpitched
     from wavetables.formats.common import Clipping
     from wavetables.instruments import NeedsSound, NothingToLayer
@@ -48,6 +49,8 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"--dry: {error}; leave it out"
     if isinstance(error, NeedsSound):
         return f"{error}; use --engine nsynth, or give the sound itself"
+    if isinstance(error, WorkerKilled) and command == "import":
+        return f"{error}; import fewer files at once"
     from wavetables.cli import pack_words
 
     advice = pack_words.advice(error)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from nsynth_core.audio import Length, length_of
 from nsynth_core.errors import UserError
 from nsynth_core.files import check_free, check_no_source
-from nsynth_core.parallel import WorkerKilled, in_processes
+from nsynth_core.parallel import in_processes
 from wavetables import TABLE_SUFFIXES
 from wavetables.formats import registry
 from wavetables.importing import targets
@@ -90,12 +90,8 @@ class Batch:
         return len(self.jobs)
 
     def __iter__(self) -> Iterator[ImportedFile]:
-        try:
-            yield from in_processes(
-                [partial(run, job) for job in self.jobs], None if len(self.jobs) >= MANY_FILES else 1
-            )
-        except WorkerKilled as error:
-            raise UserError(f"{error}; import fewer files at once") from error
+        workers = None if len(self.jobs) >= MANY_FILES else 1
+        yield from in_processes([partial(run, job) for job in self.jobs], workers)
 
 
 def import_files(

@@ -1,4 +1,4 @@
-"""Names a person would give, safe on every file system."""
+"""Names of tables: as a person would write them, and legal on every file system."""
 
 from __future__ import annotations
 
@@ -12,18 +12,39 @@ from nsynth_core.errors import UserError
 from nsynth_core.files import is_reserved_name
 from nsynth_core.notes import note_name, pitch_in_name
 
-LONGEST = 80  # letters; with two folders above, a path stays below Windows' 260
-BYTES = 200  # of UTF-8; file systems take 255, temporary names need some
+LONGEST = 80  # letters: with two folders above, a path stays below the 260 of Windows
+BYTES = 200  # of UTF-8: file systems allow 255, and a temporary name is longer
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 UNTITLED = "Untitled"
-SMALL = {"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"}  # inside a title
+SMALL_WORDS = {
+    "a",
+    "an",
+    "and",
+    "at",
+    "by",
+    "for",
+    "from",
+    "in",
+    "of",
+    "on",
+    "or",
+    "the",
+    "to",
+    "with",
+}  # inside a title
 
 
 def safe(text: str) -> str:
-    """`text` as the name of a file or folder on Linux, macOS and Windows alike, without a suffix: composed Unicode
-    (macOS decomposes), no invisible or forbidden letters, no reserved name, 1..80 letters."""
+    """`text` as a name, without a suffix, that files and folders can have on Linux, macOS and Windows.
+
+    The name has 1..80 letters, in composed Unicode (macOS decomposes it). It has no invisible or forbidden letters, and
+    it is none that Windows reserves.
+
+    >>> safe("a/b: Flute"), safe("con"), safe("")
+    ('a-b- Flute', 'con_', 'Untitled')
+    """
     text = unicodedata.normalize("NFC", text)
-    # control, format (joiners, right-to-left marks), surrogate and unassigned letters: what cannot be seen or typed
+    # control, format (joiners, right-to-left marks), surrogate and unassigned letters cannot be seen or typed
     text = "".join(" " if letter.isspace() else letter for letter in text)
     text = "".join(letter for letter in text if unicodedata.category(letter)[0] != "C")
     text = " ".join(FORBIDDEN.sub("-", text).split())[:LONGEST]
@@ -37,7 +58,11 @@ def safe(text: str) -> str:
 
 
 def check(text: str) -> str:
-    """`text`, composed, when it is safe as it stands. Raises UserError that says what would be."""
+    """`text`, in composed Unicode, when it is a name as `safe` makes them. Raises UserError, which names a legal one.
+
+    >>> check("Flute & Choir #2")
+    'Flute & Choir #2'
+    """
     composed = unicodedata.normalize("NFC", text)
     if safe(composed) != composed:
         raise UserError(f"{text!r} is no name that every file system takes; write {safe(text)!r}")
@@ -45,13 +70,20 @@ def check(text: str) -> str:
 
 
 def fold(name: str) -> str:
-    """What two names share that some file system takes for one."""
+    """The same text for two names that some file system takes for one.
+
+    >>> fold("PAD") == fold("pad")
+    True
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def tidy(stem: str) -> str:
-    """A file's stem as a person writes it: "soft_flute_48" → "Soft Flute C3", "saw-pad" → "Saw Pad"; a name that has
-    capitals already keeps its own."""
+    """The stem of a file name as a person would write it. A name that has capitals keeps them.
+
+    >>> tidy("soft_flute_48"), tidy("saw-pad"), tidy("McCoy Tyner Eb2")
+    ('Soft Flute C3', 'Saw Pad', 'McCoy Tyner D#2')
+    """
     pitch = pitch_in_name(stem)
     ending = re.search(r"-\d{3}-\d{3}$|[_\s.\-]-?[^_\s.\-]+$", stem)
     if pitch is not None and ending and ending.start():
@@ -64,19 +96,29 @@ def _words(stem: str) -> str:
     if words == words.lower():
         words = re.sub(r"(?<=\w)-(?=\w)", " ", words)
         parts = enumerate(words.split())
-        words = " ".join(word if k and word in SMALL else word[:1].upper() + word[1:] for k, word in parts)
+        words = " ".join(word if k and word in SMALL_WORDS else word[:1].upper() + word[1:] for k, word in parts)
     return words
 
 
 def pitch_label(midi: float) -> str:
-    """ "C3", "F#2"; "C4+50" half way to the next key."""
+    """The name of a pitch, a MIDI number, with its cents.
+
+    >>> pitch_label(48), pitch_label(42), pitch_label(60.5)
+    ('C3', 'F#2', 'C4+50')
+    """
     cents = round(100 * (midi - round(midi)))
     return note_name(round(midi)) + (f"{cents:+d}" if cents else "")
 
 
 def of_recording(path: Path) -> list[str]:
-    """What to call the table of the recording at `path`, relative to its collection; longer names for when shorter ones
-    are taken: by its own name, with its folder's, with its format's."""
+    """The names for the table of a recording, the best first, for `unique`.
+
+    path: relative to the collection
+    The first name is that of the file, the next one has the folder's in front, and the last one the format behind.
+
+    >>> of_recording(Path("reeds/oboe.wav"))
+    ['Oboe', 'Reeds Oboe', 'Reeds Oboe WAV']
+    """
     below = PurePosixPath(path.as_posix())
     own = tidy(below.stem)
     beside = f"{tidy(below.parent.name)} {own}" if below.parent.name else own
@@ -84,21 +126,26 @@ def of_recording(path: Path) -> list[str]:
 
 
 def unique(wishes: Sequence[Sequence[str]]) -> list[str]:
-    """One name for each list of wishes (best first), no two alike on any file system, safe. All that would share a name
-    go on to their next wish, so that the order of the sounds decides nothing; where no wish is left, all but the first
-    are numbered from 2."""
-    level = [0] * len(wishes)
+    """One safe name for each list of wishes, the best first, so that no file system takes two of them for one.
+
+    All that would share a name take their next wish, so that the order of the sounds decides nothing. Where no wish is
+    left, all but the first are numbered from 2.
+
+    >>> unique([["Flute", "A Flute"], ["flute", "B Flute"], ["Horn"]])
+    ['A Flute', 'B Flute', 'Horn']
+    """
+    wish = [0] * len(wishes)  # which of its wishes each has
     while True:
-        names = [safe(each[k]) for each, k in zip(wishes, level, strict=True)]
+        names = [safe(own[k]) for own, k in zip(wishes, wish, strict=True)]
         alike = defaultdict(list)
         for index, name in enumerate(names):
             alike[fold(name)].append(index)
         stuck = [group for group in alike.values() if len(group) > 1]
-        moving = [index for group in stuck for index in group if level[index] + 1 < len(wishes[index])]
+        moving = [index for group in stuck for index in group if wish[index] + 1 < len(wishes[index])]
         if not moving:
             break
         for index in moving:
-            level[index] += 1
+            wish[index] += 1
     for group in stuck:
         number = 2
         for index in group[1:]:
