@@ -52,7 +52,7 @@ def recorded() -> list[tuple[Sound, Instrument]]:
     path = soundfont.find_soundfont("FluidR3_GM.sf2")
     found = []
     for program, midi in STEREO.items():
-        sound = soundfont.Preset(path, 0, program)(midi, 95, RATE, 1.0)
+        sound = soundfont.SoundfontPreset(path, 0, program)(midi, 95, RATE, 1.0)
         sound = Sound(sound.samples - sound.samples.mean(0), RATE)  # some samples have an offset, which nobody hears
         track = follow(sound, midi, cents=80)
         embedding = ENGINE.encode(analyse(sound, track))

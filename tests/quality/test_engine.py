@@ -62,7 +62,9 @@ needs_voices = pytest.mark.skipif(
 @lru_cache(maxsize=1)
 def played() -> list[tuple[Sound, PitchTrack]]:
     path = soundfont.find_soundfont("FluidR3_GM.sf2")
-    sounds = [(soundfont.Preset(path, 0, program)(midi, 95, RATE, 1.0), midi) for program, midi in PROGRAMS.items()]
+    sounds = [
+        (soundfont.SoundfontPreset(path, 0, program)(midi, 95, RATE, 1.0), midi) for program, midi in PROGRAMS.items()
+    ]
     return [(sound, follow(sound, midi, cents=80)) for sound, midi in sounds]
 
 

@@ -544,7 +544,7 @@ def test_folders_of_encodings(folder, drawn, tmp_path, capsys, monkeypatch):
     assert serum.read(table).frames.shape == (64, 2048)
     for arguments, said in (
         (["grid", "./flute", "./voice", *given, "--pitches", "C4", "-o", "no"], "those of C3, E3, and NSynth cannot"),
-        (["blend", "./flute", "./voice", "-o", "no.wav"], "--engine nsynth decodes them"),
+        (["blend", "./flute", "./voice", "-o", "no.wav"], "use --engine nsynth"),
         (["pack", "recipe.toml", "--engine", "harmonic", "-o", "no"], "--engine nsynth decodes them"),
     ):
         assert main(arguments) == 1

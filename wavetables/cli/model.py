@@ -71,7 +71,7 @@ def train(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train the network on a corpus, and make the bank of built-in instruments.
+    """Train the network and make the bank of built-in instruments.
 
     CORPUS is the folder that 'make-wavetable corpus' wrote. The results replace the shipped weights in
     nsynth_core/harmonic/weights/ and the bank in presets/bank/.

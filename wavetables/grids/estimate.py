@@ -46,7 +46,7 @@ def estimate(
     Raises what `read_request` raises, and UsageError for what the layout cannot hold.
 
     >>> estimate("grid5", notes=False).files
-    31
+    81
     """
     request = what if isinstance(what, Request) else read_request(what)
     folders = layout == "folder"
