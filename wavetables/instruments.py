@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from nsynth_core.audio import Sound
     from nsynth_core.blending.engine import Engine
     from nsynth_core.blending.instrument import Instrument
+    from nsynth_core.blending.origins import Detection
+    from nsynth_core.sound.harmonicity import Doubt
 
 Heard = Callable[["str | Path | Sound", "Instrument"], None]  # is told of each sound, once it is loaded
 
@@ -49,7 +51,7 @@ def load(source: str | Path | Sound, engine: Engine, pitch: float | None = None)
     source: the name of a built-in instrument; a sound file, perhaps with its pitch ("thunder.wav@C2"); a folder of
         NAME_PITCH files; for NSynth a file of encodings; or a Sound. A Path is never a built-in instrument.
     pitch: MIDI number for a sound that has no pitch of its own
-    Its `said` holds what was found out about it. Raises Unpitched, NeedsSound, and UserError for a missing or
+    Raises Unpitched, NeedsSound, and UserError for a missing or
     unreadable file.
     """
     import presets
@@ -78,9 +80,57 @@ def load(source: str | Path | Sound, engine: Engine, pitch: float | None = None)
 def _of_sound(sound: Sound, engine: Engine, pitch: float | None) -> Instrument:
     from nsynth_core.blending import instrument as instruments
 
-    embedding, own_pitch, found = instruments.embed(sound, engine.coder, pitch)
-    facts = (f"sound: {found}",)
-    return instruments.Instrument("sound", (own_pitch,), lambda _: embedding, True, facts, sound, lambda _: sound)
+    return instruments.from_sound(sound, engine.coder, pitch)
+
+
+def describe(instrument: Instrument) -> list[str]:
+    """What is known of the sound behind `instrument`, as sentences for manifests and the terminal. A built-in
+    instrument has none.
+
+    >>> from nsynth_core.blending.instrument import Instrument
+    >>> from nsynth_core.blending.origins import Detection
+    >>> describe(Instrument("lead", (57.12,), load=None, origin=Detection(57.12, 0.97), label="lead.wav"))
+    ['lead.wav: detected A3 +12 cents, confidence 0.97']
+    """
+    from nsynth_core.blending.origins import Detection, EncodedFiles, EncodedNote, NoteFiles
+    from nsynth_core.notes import note_name
+
+    origin = instrument.origin
+    if isinstance(origin, Detection):
+        text = "; ".join([_describe_pitch(origin), *map(_describe_doubt, origin.doubts)])
+    elif isinstance(origin, NoteFiles):
+        text = f"{origin.count} notes"
+    elif isinstance(origin, EncodedFiles):
+        text = f"{origin.count} encodings of NSynth's"
+    elif isinstance(origin, EncodedNote):
+        text = f"{origin.frames} frames of NSynth's, {note_name(origin.pitch)}"
+    else:
+        return []
+    return [f"{instrument.label}: {text}"]
+
+
+def _describe_pitch(detection: Detection) -> str:
+    from nsynth_core.notes import cents_name, note_name
+
+    if detection.given is not None:
+        return f"given {note_name(detection.given)}"
+    return f"detected {cents_name(detection.pitch)}, confidence {detection.confidence:.2f}"
+
+
+def _describe_doubt(doubt: Doubt) -> str:
+    from nsynth_core.notes import note_name
+    from nsynth_core.sound.harmonicity import StrayTones
+
+    note = note_name(doubt.pitch)
+    if isinstance(doubt, StrayTones):
+        return (
+            f"not one note: {doubt.share:.0%} of it are tones between the harmonics of {note} (a chord, a "
+            "bell, wide detune), blended as noise; a single note blends better"
+        )
+    return (
+        f"nothing sounds at its pitch, its lowest partial is number {doubt.partial} ({note}): of a chord or an "
+        "interval, blend one note, or give the pitch behind the name"
+    )
 
 
 def source_name(source: str | Path | Sound) -> str:

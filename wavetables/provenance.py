@@ -129,6 +129,7 @@ def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:
     from nsynth_core.files import sha256
     from nsynth_core.notes import pitch_in_name
     from presets import bank
+    from wavetables.instruments import describe
 
     facts: dict[str, object] = {"sound": str(spec)}
     if isinstance(spec, str):
@@ -138,4 +139,4 @@ def source(spec: str | Path, instrument: Instrument) -> dict[str, object]:
     if path.is_dir() or "*" in path.name:
         folder, pattern = (path, "*") if path.is_dir() else (path.parent, path.name)
         files = sorted(file for file in folder.glob(pattern) if pitch_in_name(file.stem) is not None)
-    return facts | {"found": list(instrument.said), "sha256": {file.name: sha256(file) for file in files}}
+    return facts | {"found": describe(instrument), "sha256": {file.name: sha256(file) for file in files}}

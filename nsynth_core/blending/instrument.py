@@ -15,9 +15,10 @@ from nsynth_core import audio
 from nsynth_core.audio import Floats, Sound, resample
 from nsynth_core.blending.coder import Coder
 from nsynth_core.blending.embedding import Embedding, at_frames, at_level, mix, stretch
+from nsynth_core.blending.origins import Detection, NoteFiles, Origin
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.notes import midi_to_hz, note_name, pitch_in_name
-from nsynth_core.pitch import describe, follow, track
+from nsynth_core.notes import midi_to_hz, pitch_in_name
+from nsynth_core.pitch import follow, track
 from nsynth_core.sound.analysis import analyse
 from nsynth_core.sound.features import FRAME_RATE, Features
 from nsynth_core.sound.harmonicity import doubts
@@ -34,18 +35,26 @@ AS_IT_IS = Knobs()
 
 @dataclass(frozen=True, eq=False)
 class Instrument:
-    """A sound at one or more pitches. `load(i)` gives the embedding at `pitches[i]` (MIDI, ascending).
+    """A sound at one or more pitches.
 
-    `moving`: a recording whose own pitch contour is worth keeping, and `sound` itself. `said`: what was found out about
-    it, line by line. `recording(i)`, where there are recordings, is the one at `pitches[i]`; `codes(i)` (frames,
-    latent) is NSynth's encoding where the sound itself is not there: then `load` raises.
+    name: what outputs call it, such as the file's name without its suffix
+    pitches: MIDI numbers, ascending
+    load: `load(i)` gives the embedding at `pitches[i]`
+    moving: True for a single recording. A blend can then follow its pitch contour.
+    origin: what is known of its sound; None for a built-in instrument
+    label: what messages call it, such as the file's name with its suffix
+    sound: the recording, where there is a single one
+    recording: `recording(i)` gives the recording at `pitches[i]`; None where there are no recordings
+    codes: `codes(i)` gives NSynth's encoding, float32 (frames, latent), where only encodings exist. `load` then raises
+        UserError.
     """
 
     name: str
     pitches: tuple[float, ...]
     load: Callable[[int], Embedding]
     moving: bool = False
-    said: tuple[str, ...] = ()
+    origin: Origin | None = None
+    label: str = ""
     sound: Sound | None = None
     recording: Callable[[int], Sound] | None = None
     codes: Callable[[int], Floats] | None = None
@@ -68,33 +77,38 @@ class Instrument:
         return replace(between, parts=tuple(replace(part, z=between.z) for part in nearer.parts))
 
 
-def embed(sound: Sound, coder: Coder, pitch: float | None = None) -> tuple[Embedding, float, str]:
-    """(embedding, MIDI pitch, what was decided) of a recording.
+def embed(sound: Sound, coder: Coder, pitch: float | None = None) -> tuple[Embedding, Detection]:
+    """The embedding of a recording, and how its pitch was determined.
 
-    `pitch` (MIDI) is believed; else the pitch is found. Raises Unpitched.
+    pitch: MIDI number; f0 is then searched within 100 cents of it. None detects the pitch.
+    Raises Unpitched where the pitch is to be detected and there is none.
+
+    >>> from nsynth_core.blending.coder import load_coder
+    >>> embedding, detection = embed(audio.sine(440), load_coder("envelope"))
+    >>> embedding.frames, round(detection.pitch, 2), detection.given
+    (51, 69.0, None)
     """
-    if pitch is not None:
-        found = follow(sound, pitch)
-        said = f"given {note_name(pitch)}"
-    else:
-        found = track(sound)
-        said = f"detected {describe(found)}"
-    features = analyse(sound, found)
-    return coder.encode(features), found.pitch, "; ".join([said, *doubts(sound, found, features)])
+    pitch_track = track(sound) if pitch is None else follow(sound, pitch)
+    features = analyse(sound, pitch_track)
+    reasons = doubts(sound, pitch_track, features)
+    return coder.encode(features), Detection(pitch_track.pitch, pitch_track.confidence, pitch, reasons)
 
 
 def from_sound(sound: Sound, coder: Coder, pitch: float | None = None, name: str = "sound") -> Instrument:
     """The instrument of one recording.
 
-    pitch: MIDI; None finds it
-    Raises Unpitched.
+    pitch: MIDI number; None detects it
+    name: what messages and outputs call it
+    Raises Unpitched where the pitch is to be detected and there is none.
 
     >>> from nsynth_core.blending.coder import load_coder
     >>> round(from_sound(audio.sine(440), load_coder("envelope")).pitches[0], 2)
     69.0
     """
-    embedding, found, said = embed(sound, coder, pitch)
-    return Instrument(name, (found,), lambda _: embedding, True, (f"{name}: {said}",), sound, lambda _: sound)
+    embedding, detection = embed(sound, coder, pitch)
+    return Instrument(
+        name, (detection.pitch,), lambda _: embedding, True, detection, name, sound=sound, recording=lambda _: sound
+    )
 
 
 def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None) -> Instrument:
@@ -110,11 +124,11 @@ def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None
         return _from_folder(path.parent, coder, path.name)
     sound = audio.read(path)
     try:
-        made = from_sound(sound, coder, pitch, path.name)
+        instrument = from_sound(sound, coder, pitch, path.name)
     except UserError as error:
         error.located(path)
         raise
-    return replace(made, name=path.stem)
+    return replace(instrument, name=path.stem)
 
 
 def sound_files(folder: Path, pattern: str = "*") -> dict[float, Path]:
@@ -141,8 +155,14 @@ def _from_folder(folder: Path, coder: Coder, pattern: str = "*") -> Instrument:
         return embed(audio.read(files[pitches[i]]), coder, pitches[i])[0]
 
     name = folder.name if pattern == "*" else pattern.partition("_*")[0]
-    told = (f"{name}: {len(files)} notes",)
-    return Instrument(name, pitches, load, said=told, recording=lambda i: audio.read(files[pitches[i]]))
+    return Instrument(
+        name,
+        pitches,
+        load,
+        origin=NoteFiles(len(files)),
+        label=name,
+        recording=lambda i: audio.read(files[pitches[i]]),
+    )
 
 
 def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from nsynth_core.audio import Floats, Sound
-from nsynth_core.notes import hz_to_midi, note_name
+from nsynth_core.notes import hz_to_midi
 from nsynth_core.pitch import PitchTrack
 from nsynth_core.sound.analysis import warp
 from nsynth_core.sound.features import Features
@@ -22,6 +24,33 @@ LOUD = 1e-3  # of the loudest window's energy
 TONE = 6.0  # times the noise around it
 MOST_WINDOWS = 200
 MISSING_DB = 40.0
+
+
+@dataclass(frozen=True)
+class StrayTones:
+    """Much of a sound is tones between the harmonics of its pitch, as in a chord or a bell.
+
+    share: of the power between LOW_HZ and TOP_HZ, MOST_STRAY..1
+    pitch: MIDI number of the pitch track
+    """
+
+    share: float
+    pitch: float
+
+
+@dataclass(frozen=True)
+class MissingFundamental:
+    """A sound has no partial at its pitch. It may be a chord whose notes are harmonics of a lower note.
+
+    partial: number of its lowest partial, 2 or more
+    pitch: MIDI number of that partial
+    """
+
+    partial: int
+    pitch: float
+
+
+Doubt = StrayTones | MissingFundamental
 
 
 def stray(sound: Sound, track: PitchTrack) -> float:
@@ -74,18 +103,22 @@ def lowest(features: Features) -> int:
     return int(np.argmax(power > power.max() * 10 ** (-MISSING_DB / 10))) + 1
 
 
-def doubts(sound: Sound, track: PitchTrack, features: Features) -> list[str]:
-    """What to tell the user of a sound that may be more than one note, in one line each; mostly nothing."""
-    share, first = stray(sound, track), lowest(features)
+def doubts(sound: Sound, track: PitchTrack, features: Features) -> tuple[Doubt, ...]:
+    """Reasons to think that `sound` is more than one note; mostly none.
+
+    features: of `sound` along `track`
+
+    >>> from nsynth_core.audio import sine
+    >>> from nsynth_core.pitch import follow
+    >>> from nsynth_core.sound.analysis import analyse
+    >>> sound = sine(440)
+    >>> track = follow(sound, 57)  # an octave below the sine
+    >>> [(doubt.partial, round(doubt.pitch)) for doubt in doubts(sound, track, analyse(sound, track))]
+    [(2, 69)]
+    """
+    share, partial = stray(sound, track), lowest(features)
     if share > MOST_STRAY:
-        return [
-            f"not one note: {share:.0%} of it are tones between the harmonics of {note_name(track.pitch)} (a chord, a "
-            "bell, wide detune), blended as noise; a single note blends better"
-        ]
-    if first > 1:
-        at = note_name(hz_to_midi(first * float(np.median(track.f0_hz))))
-        return [
-            f"nothing sounds at its pitch, its lowest partial is number {first} ({at}): of a chord or an interval, "
-            "blend one note, or give the pitch behind the name"
-        ]
-    return []
+        return (StrayTones(share, track.pitch),)
+    if partial > 1:
+        return (MissingFundamental(partial, hz_to_midi(partial * float(np.median(track.f0_hz)))),)
+    return ()

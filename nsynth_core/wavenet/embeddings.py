@@ -9,9 +9,10 @@ import numpy as np
 from nsynth_core.audio import Floats
 from nsynth_core.blending.embedding import Embedding
 from nsynth_core.blending.instrument import Instrument, sound_files
+from nsynth_core.blending.origins import EncodedFiles, EncodedNote, Origin
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic
-from nsynth_core.notes import note_name, pitch_in_name
+from nsynth_core.notes import pitch_in_name
 
 SUFFIX = "_embeddings.npy"  # nsynth_save_embeddings adds it to the name of a sound
 MAX_FRAMES = 18_750  # ten minutes
@@ -78,30 +79,30 @@ def load_instrument(
     pitch: MIDI pitch of a single file; None for the one in its name, or else for `otherwise`
     All files are read at once. Raises UserError as `read` does, and where the pitch is not known.
     """
+    own = None
     if source.is_dir() or "*" in source.name:
         paths = files(source)
         if not paths:
             raise UserError("no NAME_PITCH encodings (such as flute_60_embeddings.npy) there", path=source)
-        name = source.name.partition("_*")[0]
-        description = f"{name}: {len(paths)} encodings of NSynth's"
+        name = label = source.name.partition("_*")[0]
     else:
         pitches = (pitch, pitch_in_name(source.stem), otherwise)
         own = next((number for number in pitches if number is not None), None)
-        name = source.stem.removesuffix("_embeddings")
+        name, label = source.stem.removesuffix("_embeddings"), source.name
         if own is None:
             raise UserError(
                 f"encodings say no pitch; give it behind its name, e.g. {source}@C3, or call it {name}_48{SUFFIX}",
                 path=source,
             )
         paths = {own: source}
-        description = f"{source.name}: %d frames of NSynth's, {note_name(own)}"
     codes = [read(path, latent) for path in paths.values()]
+    origin: Origin = EncodedFiles(len(paths)) if own is None else EncodedNote(len(codes[0]), own)
 
     def load(_: int) -> Embedding:
         raise UserError("holds encodings of NSynth; --engine nsynth decodes them, no other", path=source)
 
-    lines = (description.replace("%d", str(len(codes[0]))),)
-    return Instrument(name, tuple(paths), load, len(paths) == 1, lines, codes=codes.__getitem__)
+    single = len(paths) == 1
+    return Instrument(name, tuple(paths), load, single, origin, label, codes=codes.__getitem__)
 
 
 def write(path: Path, encoding: Floats, force: bool = False) -> None:

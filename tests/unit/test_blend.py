@@ -26,6 +26,7 @@ from nsynth_core.sound.features import FRAME_RATE
 from nsynth_core.sound.knobs import Knobs
 from nsynth_core.sound.spacing import steps
 from wavetables.cli.words import sentence
+from wavetables.instruments import describe
 
 PLAIN = load_coder("envelope")  # its embedding is the features: every value can be worked out
 BLENDER = FeatureEngine(PLAIN)
@@ -139,8 +140,8 @@ def test_blend_lasts_as_long_as_the_first_recording(plain):
 @pytest.mark.parametrize("engine", CODERS)
 def test_note_has_its_length_rate_and_level(saw, engine):
     runner = load_coder(engine)
-    embedding, pitch, _ = embed(saw(220), runner, 57)
-    instrument = Instrument("saw", (pitch,), lambda _: embedding, moving=True)
+    embedding, detection = embed(saw(220), runner, 57)
+    instrument = Instrument("saw", (detection.pitch,), lambda _: embedding, moving=True)
     note = single_note(FeatureEngine(runner), [instrument, instrument], [0.5, 0.5], seconds=0.7, rate=44_100)
     assert (note.rate, note.samples.shape) == (44_100, (30_870, 2))
     middle = note.samples[5000:-5000]
@@ -206,11 +207,14 @@ def test_envelope_of_one_of_two(plain, number):
     np.testing.assert_allclose(out - out.max(), level[number] - level[number].max(), atol=0.15)
 
 
-def test_embed_says_what_it_found(saw):
-    _, pitch, said = embed(saw(220), PLAIN)
-    assert pitch == pytest.approx(57, abs=0.02)
-    assert said.startswith("detected A3")
-    assert embed(saw(220), PLAIN, 57)[2] == "given A3"
+def test_embed_tells_how_the_pitch_was_determined(saw):
+    _, detection = embed(saw(220), PLAIN)
+    assert detection.pitch == pytest.approx(57, abs=0.02)
+    assert (detection.given, detection.doubts) == (None, ())
+    assert detection.confidence > 0.9
+    assert embed(saw(220), PLAIN, 57)[1].given == 57
+    assert describe(blend.from_sound(saw(220), PLAIN))[0].startswith("sound: detected A3")
+    assert describe(blend.from_sound(saw(220), PLAIN, 57)) == ["sound: given A3"]
 
 
 def test_file_is_an_instrument(saw, tmp_path):
@@ -218,7 +222,7 @@ def test_file_is_an_instrument(saw, tmp_path):
     instrument = blend.load_instrument(tmp_path / "lead.wav", PLAIN)
     assert (instrument.name, instrument.moving) == ("lead", True)
     assert instrument.pitches[0] == pytest.approx(57, abs=0.02)
-    assert "lead.wav: detected A3" in instrument.said[0]
+    assert "lead.wav: detected A3" in describe(instrument)[0]
 
 
 def test_folder_is_an_instrument_of_many_pitches(saw, tmp_path):

@@ -7,12 +7,13 @@ import pytest
 
 from nsynth_core.audio import Sound
 from nsynth_core.blending.coder import load_coder
-from nsynth_core.blending.instrument import embed
+from nsynth_core.blending.instrument import embed, from_sound
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import PitchTrack, Unpitched, follow, track
 from nsynth_core.sound.analysis import analyse
-from nsynth_core.sound.harmonicity import MOST_STRAY, doubts, lowest, stray
+from nsynth_core.sound.harmonicity import MOST_STRAY, MissingFundamental, StrayTones, doubts, lowest, stray
 from nsynth_core.sound.synthesis import render
+from wavetables.instruments import describe
 
 RATE = 48_000
 
@@ -52,7 +53,7 @@ ONE = {
 def test_one_note_has_nothing_stray(name):
     found, share = heard(ONE[name])
     assert share < 0.02
-    assert doubts(ONE[name], found, analyse(ONE[name], found)) == []
+    assert doubts(ONE[name], found, analyse(ONE[name], found)) == ()
 
 
 @pytest.mark.parametrize(
@@ -66,29 +67,36 @@ def test_chords_are_told(pitches, given):
     except Unpitched:  # refused is told, too
         return
     features = analyse(sound, found)
-    (line,) = doubts(sound, found, features)
+    (doubt,) = doubts(sound, found, features)
+    (line,) = describe(from_sound(sound, load_coder("envelope"), pitches[0] if given else None))
     if share > MOST_STRAY:
+        assert doubt == StrayTones(share, found.pitch)
         assert f"not one note: {share:.0%}" in line
     else:  # it fits the harmonics of a low note
         assert not given
         number = 4 if pitches == (60, 64) else 8  # C4 is partial 4 of C2, over which E4 is 5, and 8 of C1, D4 9
         assert lowest(features) == number
+        assert isinstance(doubt, MissingFundamental)
+        assert doubt.partial == number
         assert f"lowest partial is number {number} (C4)" in line
 
 
 def test_a_chord_on_the_harmonics_of_a_low_note_is_told():
     sound = saws(48, 55)  # a fifth: partials 2 and 3 of C2
-    _, pitch, said = embed(sound, load_coder("envelope"))
-    assert pitch == pytest.approx(36, abs=0.05)
-    assert "lowest partial is number 2 (C3)" in said
+    instrument = from_sound(sound, load_coder("envelope"))
+    assert instrument.pitches[0] == pytest.approx(36, abs=0.05)
+    (line,) = describe(instrument)
+    assert "lowest partial is number 2 (C3)" in line
     major = saws(60, 64, 67)
     found = track(major)
     assert lowest(analyse(major, found)) >= 4 or stray(major, found) > MOST_STRAY
 
 
-def test_what_is_told_is_in_what_the_instrument_says():
-    _, _, said = embed(saws(60, 64), load_coder("envelope"), 60)
-    assert said.startswith("given C4; not one note: ")
+def test_the_doubts_are_in_the_detection_and_in_its_description():
+    sound, coder = saws(60, 64), load_coder("envelope")
+    assert isinstance(embed(sound, coder, 60)[1].doubts[0], StrayTones)
+    (line,) = describe(from_sound(sound, coder, 60))
+    assert line.startswith("sound: given C4; not one note: ")
 
 
 def test_very_short_sounds_are_not_judged():

@@ -1,4 +1,4 @@
-"""Tell what was found out about the sounds of a command."""
+"""Print what is known of the sounds of a command."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 def tell_instrument(source: str | Path | Sound, instrument: Instrument, quiet: bool = False) -> None:
-    """Say what was found out about the instrument that was loaded from `source`."""
+    """Print what is known of the instrument that was loaded from `source`."""
     import presets
     from nsynth_core.audio import length_of
+    from wavetables.instruments import describe
 
-    for line in instrument.said:
+    for line in describe(instrument):
         say(line, quiet)
     if instrument.sound is not None and isinstance(source, (str, Path)):  # a recording in one file
         path = presets.given_pitch(Path(source))[0]
