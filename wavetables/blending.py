@@ -12,6 +12,8 @@ import numpy as np
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending import instrument as instruments
 from nsynth_core.blending.engine import Engine, Row, Watch, unwatched
+from nsynth_core.blending.layering import finished
+from nsynth_core.blending.weights import corner_weights
 from nsynth_core.errors import UsageError
 from nsynth_core.notes import note_name, parse_pitch
 from nsynth_core.sound.knobs import Knobs
@@ -125,7 +127,7 @@ def blend_note(
     if dry and not asked.leads_recording:
         raise NothingToLayer
     (blend,) = asked.engine.blend([asked.row], seconds, rate, watch=asked.method.watch)
-    note = instruments.finished(blend.notes[0](), asked.row.instruments, seconds, dry)
+    note = finished(blend.notes[0](), asked.row.instruments, seconds, dry)
     return BlendedNote(note, asked.facts)
 
 
@@ -215,7 +217,7 @@ class _Asked:
         pitch = parse_pitch(method.pitch) if isinstance(method.pitch, str) else method.pitch
         loaded = tuple(load_sound(source, engine, pitch, method.heard) for source in sources)
         root = instruments.root_pitch(loaded, pitch)
-        path = np.stack([instruments.corner_weights(x, y, len(sources), method.weights) for x, y in mix.places])
+        path = np.stack([corner_weights(x, y, len(sources), method.weights) for x, y in mix.places])
         row = Row(loaded, pitch, path[None] if moves else path, path)
         follows = pitch is None and loaded[instruments.leading(loaded)].moving
         facts = {

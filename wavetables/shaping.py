@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core.audio import Floats
-from nsynth_core.sound.spacing import even_places, seen
+from nsynth_core.sound.spacing import compared_envelopes, even_places
 
 PEAK = 10 ** (-0.1 / 20)  # -0.1 dBFS, since a synth's interpolation may overshoot the samples a little
 EASINGS = 4  # passes of `_eased`
@@ -213,7 +213,7 @@ def even_frames(channels: Floats, count: int, f0_hz: float) -> Floats:
     def look(place: NDArray[np.float64]) -> Floats:
         power = (np.abs(np.fft.rfft(_read(channels, place))[..., 1:-1]) ** 2).mean(0)
         levels, whole = (10 * np.log10(np.maximum(values, 1e-20)) for values in (power, power.sum(1)))
-        return seen(levels, whole, np.full(len(place), f0_hz, np.float32))
+        return compared_envelopes(levels, whole, np.full(len(place), f0_hz, np.float32))
 
     return _read(channels, even_places(look, channels.shape[1], count))
 

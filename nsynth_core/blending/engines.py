@@ -11,7 +11,8 @@ from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.engine import Cut, Engine, Row
 from nsynth_core.blending.feature_engine import FeatureEngine
-from nsynth_core.blending.instrument import AS_IT_IS, Instrument, finished
+from nsynth_core.blending.instrument import AS_IT_IS, Instrument
+from nsynth_core.blending.layering import finished
 from nsynth_core.errors import UsageError
 from nsynth_core.sound.knobs import Knobs
 
@@ -90,7 +91,8 @@ def single_table(
     stereo: left and right instead of one channel
 
     >>> from nsynth_core.audio import sine
-    >>> from nsynth_core.blending.instrument import from_sound, line_weights
+    >>> from nsynth_core.blending.instrument import from_sound
+    >>> from nsynth_core.blending.weights import line_weights
     >>> engine = load_engine("envelope")
     >>> pair = [from_sound(sine(hz, 0.3), engine.coder) for hz in (220, 440)]
     >>> single_table(engine, pair, line_weights([0, 0.5, 1])).shape

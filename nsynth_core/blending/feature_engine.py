@@ -29,7 +29,8 @@ class FeatureEngine:
 
     >>> from nsynth_core.audio import sine
     >>> from nsynth_core.blending.coder import load_coder
-    >>> from nsynth_core.blending.instrument import from_sound, line_weights
+    >>> from nsynth_core.blending.instrument import from_sound
+    >>> from nsynth_core.blending.weights import line_weights
     >>> engine = FeatureEngine(load_coder("envelope"))
     >>> pair = tuple(from_sound(sine(hz, 0.3), engine.coder) for hz in (220, 440))
     >>> path = line_weights([0, 0.5, 1])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nsynth_core.blending.engine import Row
-from nsynth_core.blending.instrument import Instrument, corner_weights, side
+from nsynth_core.blending.instrument import Instrument
+from nsynth_core.blending.weights import corner_weights, side
 
 
 @dataclass(frozen=True)

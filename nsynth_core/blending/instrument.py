@@ -1,8 +1,7 @@
-"""Instruments, and the notes and single cycles between them."""
+"""Instruments: sounds that are ready for blending, how they are loaded, and the features of their blends."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsynth_core import audio
-from nsynth_core.audio import Floats, Sound, resample
+from nsynth_core.audio import Floats, Sound
 from nsynth_core.blending.coder import Coder
 from nsynth_core.blending.embedding import Embedding, at_frames, at_level, mix, stretch
 from nsynth_core.blending.origins import Detection, NoteFiles, Origin
-from nsynth_core.errors import UsageError, UserError
+from nsynth_core.blending.weights import read_path
+from nsynth_core.errors import UserError
 from nsynth_core.notes import midi_to_hz, pitch_in_name
 from nsynth_core.pitch import follow, track
 from nsynth_core.sound.analysis import analyse
@@ -24,12 +24,12 @@ from nsynth_core.sound.features import FRAME_RATE, Features
 from nsynth_core.sound.harmonicity import doubts
 from nsynth_core.sound.knobs import Knobs, turned
 from nsynth_core.sound.smoothing import settled
-from nsynth_core.sound.spacing import even_places, seen
+from nsynth_core.sound.spacing import compared_envelopes, even_places
 
-PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, no note is turned up
+PEAK = 0.97  # -0.3 dBFS; louder notes are turned down, and no note is turned up
 DEFAULT_PITCH = 48.0
-STEADY_DB = 9.0
-MOMENT_DB = -20.0
+STEADY_DB = 9.0  # the steady frame is at most this far below the loudest
+MOMENT_DB = -20.0  # level of the single frames of a table
 AS_IT_IS = Knobs()
 
 
@@ -60,9 +60,9 @@ class Instrument:
     codes: Callable[[int], Floats] | None = None
 
     def at(self, pitch: float) -> Embedding:
-        """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by how near they are.
+        """The embedding at MIDI `pitch`: the mean of the two keys around it, weighted by their distances.
 
-        Codes blend; what the codes leave out is the nearer key's.
+        Codes are averaged. Residuals, which the codes do not hold, are those of the nearer key.
         """
         place = float(np.interp(pitch, self.pitches, np.arange(len(self.pitches))))
         low = int(place)
@@ -112,10 +112,18 @@ def from_sound(sound: Sound, coder: Coder, pitch: float | None = None, name: str
 
 
 def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None) -> Instrument:
-    """An instrument from a sound file, or from a folder of NAME_PITCH files (NSynth's convention: PITCH a MIDI number),
-    or from those that a pattern picks (audio_input/flute_*.wav).
+    """Load an instrument from a sound file, a folder, or a pattern such as audio_input/flute_*.wav.
 
-    Raises UserError for unreadable or unpitched sounds and for folders without such files.
+    source: the files of a folder or pattern are called NAME_PITCH, with a MIDI number (NSynth's convention)
+    pitch: MIDI number of a single file; None detects it
+    Raises UserError for an unreadable file and for a folder without such files; Unpitched for a file without a pitch.
+
+    >>> import tempfile
+    >>> from nsynth_core.blending.coder import load_coder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     audio.write(Path(folder) / "sine.wav", audio.sine(440))
+    ...     load_instrument(Path(folder) / "sine.wav", load_coder("envelope")).name
+    'sine'
     """
     path = Path(source)
     if path.is_dir():
@@ -132,7 +140,7 @@ def load_instrument(source: str | Path, coder: Coder, pitch: float | None = None
 
 
 def sound_files(folder: Path, pattern: str = "*") -> dict[float, Path]:
-    """MIDI pitch → file of the NAME_PITCH sounds in a folder."""
+    """The NAME_PITCH sound files in a folder, as a dictionary from MIDI pitch to path."""
     files = {}
     for path in sorted(folder.glob(pattern)):
         if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith("."):
@@ -165,38 +173,13 @@ def _from_folder(folder: Path, coder: Coder, pattern: str = "*") -> Instrument:
     )
 
 
-def line_weights(mixes: Sequence[float] | NDArray[np.float64]) -> Floats:
-    """(n, 2) weights of two sounds; mix 0 is the first, 1 the second."""
-    m = np.asarray(mixes, dtype=np.float32)
-    return np.stack([1 - m, m], axis=1)
-
-
-def side(corners: int) -> int:
-    """Sounds a side of the square that `corners` of them make: 4 lie 2 x 2, 9 lie 3 x 3; 2 are a line."""
-    return 2 if corners == 2 else math.isqrt(corners)
-
-
-def corner_weights(x: float, y: float, corners: int = 4, rule: str = "bilinear") -> Floats:
-    """Weights (corners,) of the sounds around x (right) and y (down), 0..1: two (left, right), or a square of n x n row
-    by row (four: top left, top right, bottom left, bottom right).
-
-    "nsynth" is max(0, 1 - distance to the sound), renormalised, as magenta-demos weighs its grids; the distance between
-    neighbours is 1.
-    """
-    last = side(corners) - 1
-    places = np.asarray([(i % (last + 1), i // (last + 1)) for i in range(corners)], dtype=np.float64)
-    away = np.abs(places - (x * last, y * last if corners > 2 else 0.0))
-    weights = np.maximum(0, 1 - np.hypot(*away.T)) if rule == "nsynth" else np.maximum(0, 1 - away).prod(1)
-    return np.asarray(weights / weights.sum(), dtype=np.float32)
-
-
 def leading(instruments: Sequence[Instrument]) -> int:
-    """Number of the sound whose length, onset and pitch a blend follows: the first recording, else the first."""
-    return next((number for number, each in enumerate(instruments) if each.moving), 0)
+    """The number of the sound whose length, onset and pitch a blend follows: the first recording, else sound 0."""
+    return next((number for number, instrument in enumerate(instruments) if instrument.moving), 0)
 
 
 def root_pitch(instruments: Sequence[Instrument], pitch: float | None) -> float:
-    """The MIDI pitch of a blend: `pitch`, else the leading recording's, else C3."""
+    """The MIDI pitch of a blend: `pitch`; without it that of the leading recording; without a recording C3."""
     lead = instruments[leading(instruments)]
     return pitch if pitch is not None else lead.pitches[0] if lead.moving else DEFAULT_PITCH
 
@@ -204,10 +187,17 @@ def root_pitch(instruments: Sequence[Instrument], pitch: float | None) -> float:
 def align(
     instruments: Sequence[Instrument], pitch: float | None, seconds: float | None
 ) -> tuple[list[Embedding], Floats]:
-    """The instruments on one timeline, and the f0 (T,) of their blend.
+    """Put the instruments on one timeline with a common onset.
 
-    Without `pitch` the blend follows the contour of the first recording, or C3 where all are built-in instruments;
-    without `seconds` it lasts as long as that recording. Onsets are laid on one another.
+    pitch: MIDI number; None follows the contour of the first recording, or gives C3 where there is no recording
+    seconds: length; None for that of the first recording, or else of the first instrument
+    Returns the embeddings, of T frames each, and the f0 of their blend in Hz, float32 (T,).
+
+    >>> from nsynth_core.blending.coder import load_coder
+    >>> pair = [from_sound(audio.sine(hz, 0.3), load_coder("envelope")) for hz in (220, 440)]
+    >>> embeddings, f0_hz = align(pair, pitch=57, seconds=0.5)
+    >>> [embedding.frames for embedding in embeddings], float(f0_hz[0])
+    ([51, 51], 220.0)
     """
     lead, near = leading(instruments), root_pitch(instruments, pitch)
     embeddings = [instrument.at(near) for instrument in instruments]
@@ -221,8 +211,19 @@ def align(
 def blended(
     coder: Coder, embeddings: Sequence[Embedding], weights: Floats, f0_hz: Floats, knobs: Knobs = AS_IT_IS
 ) -> Features:
-    """Features (T frames) of embeddings of T frames each at the pitch `f0_hz` (T,). `weights` (embeddings,), or a path
-    (n, embeddings) that the note walks at an even pace; they are >= 0 and sum to 1."""
+    """Blend embeddings into features of T frames.
+
+    embeddings: of T frames each
+    weights: (embeddings,), or a path (n, embeddings) along the note; >= 0, sum 1
+    f0_hz: (T,) pitch of the blend
+
+    >>> from nsynth_core.blending.coder import load_coder
+    >>> coder = load_coder("envelope")
+    >>> pair = [from_sound(audio.sine(hz, 0.3), coder) for hz in (220, 440)]
+    >>> embeddings, f0_hz = align(pair, pitch=57, seconds=0.5)
+    >>> blended(coder, embeddings, np.float32([0.5, 0.5]), f0_hz).frames
+    51
+    """
     path = np.asarray(weights, dtype=np.float32)
     if path.ndim == 2:
         path = read_path(path, np.linspace(0, len(path) - 1, len(f0_hz)))
@@ -230,34 +231,19 @@ def blended(
     return turned(features, knobs, None if knobs.envelope is None else embeddings[knobs.envelope].level_db)
 
 
-def finished(note: Sound, instruments: Sequence[Instrument], seconds: float | None = None, dry: float = 0.0) -> Sound:
-    """A blended note with the leading recording layered under it times `dry`, within full scale."""
-    original = instruments[leading(instruments)].sound
-    if dry > 0:
-        if original is None or seconds is not None:
-            raise UsageError("only a recording can be layered under its blend, and only at its own length")
-        note = layered(note, original, dry)
-    return within_full_scale(note)
-
-
-def layered(note: Sound, original: Sound, gain: float) -> Sound:
-    """`note` plus `original` times `gain`, both from their first sample on, as long as the longer one."""
-    under = resample(original, note.rate)
-    pair = under.samples if under.channels == 2 else np.repeat(under.mid()[:, None], 2, axis=1)
-    samples = np.zeros((max(len(pair), len(note.samples)), 2), dtype=np.float32)
-    samples[: len(note.samples)] = note.samples
-    samples[: len(pair)] += np.float32(gain) * pair
-    return Sound(samples, note.rate)
-
-
 def within_full_scale(sound: Sound) -> Sound:
-    """The sound, turned down where its peak is above PEAK."""
+    """The sound, turned down so that its peak is at most PEAK.
+
+    >>> loud = Sound(4 * audio.sine(440).samples, 48_000)
+    >>> round(float(within_full_scale(loud).samples.max()), 2)
+    0.97
+    """
     peak = float(np.abs(sound.samples).max(initial=0.0))
     return sound if peak <= PEAK else Sound(sound.samples * np.float32(PEAK / peak), sound.rate)
 
 
 def steady_frame(embedding: Embedding) -> float:
-    """The frame that stands for the whole sound in a table: the steadiest stretch of 0.1 s near the loudest."""
+    """The number of the frame that represents a sound in a table: the middle of its steadiest 0.1 s among loud ones."""
     width = min(10, max(1, embedding.frames // 4))
     loud = embedding.below_peak > -STEADY_DB
     late = embedding.since_onset >= min(0.1, 0.25 * embedding.seconds)
@@ -269,7 +255,7 @@ def steady_frame(embedding: Embedding) -> float:
 
 
 def steady_moment(embedding: Embedding) -> Embedding:
-    """The steady frame at MOMENT_DB: all sounds of a table are alike loud, however far they have decayed by then."""
+    """The steady frame at the level MOMENT_DB, so that all sounds of a table are equally loud."""
     return at_level(at_frames(embedding, np.asarray([steady_frame(embedding)])), MOMENT_DB)
 
 
@@ -281,25 +267,24 @@ def path_features(
     knobs: Knobs = AS_IT_IS,
     even: bool = False,
 ) -> Features:
-    """Features whose frames are the blends of one-frame embeddings along `weights` (n, len(moments)). The knob
-    `envelope` means nothing here: a table's frames are all alike loud."""
+    """Blend one-frame embeddings along a path: features of n frames.
+
+    weights: (n, len(moments)); >= 0, sum 1
+    f0_hz: pitch at which the features are decoded
+    knobs: `envelope` is ignored, because the frames of a table are equally loud
+    even: moves the frames along the path so that their perceptual distances are equal
+    """
 
     def decoded(place: NDArray[np.float64]) -> Features:
         return _decode_path(coder, moments, read_path(weights, place), f0_hz, knobs)
 
     def look(place: NDArray[np.float64]) -> Floats:
         walk = decoded(place)
-        return seen(walk.partials_db, walk.level_db(), walk.f0_hz)
+        return compared_envelopes(walk.partials_db, walk.level_db(), walk.f0_hz)
 
     if not even:
         return _decode_path(coder, moments, weights, f0_hz, knobs)
     return decoded(even_places(look, len(weights), len(weights)))
-
-
-def read_path(path: Floats, place: NDArray[np.float64]) -> Floats:
-    """Weights (len(place), n) along the path (k, n) at the fractional rows `place`, straight lines between."""
-    index = np.arange(len(path))
-    return np.stack([np.interp(place, index, column) for column in path.T], axis=1).astype(np.float32)
 
 
 def _decode_path(coder: Coder, moments: Sequence[Embedding], path: Floats, f0_hz: float, knobs: Knobs) -> Features:

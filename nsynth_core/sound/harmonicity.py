@@ -1,4 +1,4 @@
-"""Whether a sound is one note: what of it the harmonics of its pitch leave out. Chords, bells and wide detune do."""
+"""Tests whether a sound is a single note. Chords, bells and wide detune have strong tones between the harmonics."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import numpy as np
 from nsynth_core.audio import Floats, Sound
 from nsynth_core.notes import hz_to_midi
 from nsynth_core.pitch import PitchTrack
-from nsynth_core.sound.analysis import warp
 from nsynth_core.sound.features import Features
+from nsynth_core.sound.interpolation import warp
 
-# Of 163 notes of FluidR3's melodic programs five have more: a glockenspiel, a music box, tubular bells and the like.
-# A third has 0.75, a second 0.89, a minor chord 0.30, a bell 0.30; seven saws over 50 cents 0.01, words up to 0.04.
+# Share of power. Of 163 notes of FluidR3's melodic programs five have more, among them a glockenspiel, a music box and
+# tubular bells. A third has 0.75, a second 0.89, a minor chord 0.30 and a bell 0.30. Seven saws over 50 cents have
+# 0.01, spoken words up to 0.04.
 MOST_STRAY = 0.1
-PERIODS, FEWEST_PERIODS = 32, 8  # of a window: the longer, the nearer a tone may stand to a harmonic
-LOW_HZ, TOP_HZ = 20.0, 5000.0  # offsets lie below, above nobody hears a chord
-CENTS, WIDEST = 35.0, 0.25  # a tone so near a harmonic, and within so much of f0, is rendered as its beating
-RESOLUTION = 2.5  # bins to either side that a harmonic itself fills
+PERIODS, FEWEST_PERIODS = 32, 8  # in a window: a longer one separates tones that are nearer to a harmonic
+LOW_HZ, TOP_HZ = 20.0, 5000.0  # DC offsets lie below; above, a chord is not heard as one
+CENTS, WIDEST = 35.0, 0.25  # a tone this near to a harmonic (cents, share of f0) is rendered as its beating
+RESOLUTION = 2.5  # bins that a harmonic fills on either side
 STEP_SECONDS = 0.001
-LOUD = 1e-3  # of the loudest window's energy
+LOUD = 1e-3  # times the energy of the loudest window
 TONE = 6.0  # times the noise around it
 MOST_WINDOWS = 200
 MISSING_DB = 40.0
@@ -54,11 +55,17 @@ Doubt = StrayTones | MissingFundamental
 
 
 def stray(sound: Sound, track: PitchTrack) -> float:
-    """Share 0..1 of a sound's power within LOW_HZ..TOP_HZ in steady tones that are no harmonics of `track`; 0 for a
-    sound shorter than two windows of FEWEST_PERIODS.
+    """The share 0..1 of a sound's power in steady tones that are not harmonics of `track`.
 
-    Read at equal steps of phase, so that a note of any contour stands still, its harmonics lie on every PERIODS-th bin
-    of long windows. Between them lie noise, flat in the mean of the windows, and what stands out of it.
+    Counted is the power between LOW_HZ and TOP_HZ. A sound shorter than two windows of FEWEST_PERIODS gives 0.
+    The sound is read at equal steps of phase, so that its pitch is constant. The harmonics then lie in every PERIODS-th
+    bin of long windows. In the mean of the windows the noise between them is flat, and other tones are peaks in it.
+
+    >>> from nsynth_core.audio import sine
+    >>> from nsynth_core.pitch import follow
+    >>> chord = Sound(sine(440).samples + sine(554).samples, 48_000)
+    >>> round(stray(chord, follow(chord, 69)), 1)
+    0.5
     """
     from scipy.ndimage import percentile_filter
 
@@ -77,7 +84,7 @@ def stray(sound: Sound, track: PitchTrack) -> float:
     starts = np.arange(0, len(samples) - width + 1, width // 2)
     starts = starts[np.linspace(0, len(starts) - 1, min(len(starts), MOST_WINDOWS)).astype(np.int64)]
     window = np.hanning(width + 1)[:-1].astype(np.float32)
-    low = int(max(LOW_HZ / f0 * periods, RESOLUTION)) + 1  # a window smears an offset so far
+    low = int(max(LOW_HZ / f0 * periods, RESOLUTION)) + 1  # the window spreads a DC offset over these bins
     power = np.stack([_power(samples[start : start + width] * window, int(top / f0 * periods)) for start in starts])
     power[:, :low] = 0.0
     energy = power.sum(1)
@@ -98,7 +105,7 @@ def _power(piece: Floats, bins: int) -> Floats:
 
 
 def lowest(features: Features) -> int:
-    """Number of the lowest partial within MISSING_DB of the strongest, of powers averaged over the sound."""
+    """The number of the lowest partial within MISSING_DB of the strongest, by their mean powers over the sound."""
     power = (10.0 ** (features.partials_db / 10)).mean(0)
     return int(np.argmax(power > power.max() * 10 ** (-MISSING_DB / 10))) + 1
 

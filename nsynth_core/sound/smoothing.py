@@ -1,8 +1,8 @@
-"""Levels of partials that move no faster than a low note can carry.
+"""A low-pass filter for the levels of partials over time.
 
-A partial whose level moves at m Hz is heard at its frequency +-m: from m = f0 / 2 on it belongs to its neighbours. The
-analysis (a Hann window over four periods) passes half of a movement at f0 / 4 and nothing from
-f0 / 2 on; what codes, residuals and their rounding hold beyond that is no movement of the sound.
+A partial whose level moves at m Hz has sidebands at its frequency +-m. From m = f0 / 2 on they lie nearer to the
+neighbouring partials. The analysis, a Hann window over four periods, passes half of a movement at f0 / 4 and nothing
+from f0 / 2 on. Faster movement in codes and residuals is rounding, not a movement of the sound.
 """
 
 from __future__ import annotations
@@ -16,15 +16,24 @@ from nsynth_core.audio import Floats
 from nsynth_core.sound.features import FLOOR_DB, FRAME_RATE, Features
 
 PERIODS = 5.0
-ATTACK_DB = 6.0  # a rise within half the window: none reaches into it
+ATTACK_DB = 6.0  # a rise of this size within half a window is an attack; no window reaches across it
 BLOCK = 1000  # frames
 
 
 def settled(features: Features) -> Features:
-    """`features` with the amplitudes of their partials low-passed in time: a Hann window over PERIODS periods twiced
-    (2 h - h * h, Tukey 1977), which passes 95 % of what moves at f0 / 8, 54 % at f0 / 4 and at most 6 % from
-    0.4 f0 on. Attacks and both ends stay as they are, the windows beside them reach no further than up to them. Above
-    PERIODS * FRAME_RATE / 2 Hz the frames are too far apart for any of it: nothing changes."""
+    """Low-pass the amplitudes of the partials over time.
+
+    The filter is a twiced Hann window h over PERIODS periods: 2 h - h * h (Tukey 1977). It passes 95 % of a movement at
+    f0 / 8, 54 % at f0 / 4 and at most 6 % from 0.4 f0 on. Attacks and both ends are kept, and the windows beside them
+    end shifted. Frames with f0 above PERIODS * FRAME_RATE / 2 Hz are not changed, because the frames are too far apart.
+
+    >>> frames = np.ones((50, 1), np.float32)
+    >>> partials = np.where(np.arange(50) % 2, -20, -23)[:, None].astype(np.float32)
+    >>> noise = np.repeat(frames, 24, axis=1)
+    >>> features = Features(55 * frames[:, 0], partials, -120 * noise, 0 * noise, noise)
+    >>> float(np.ptp(settled(features).partials_db[20:30])) < 0.3
+    True
+    """
     widths = PERIODS * FRAME_RATE / features.f0_hz
     if widths.max() <= 2:
         return features
@@ -44,7 +53,7 @@ def settled(features: Features) -> Features:
 
 
 def _attacks(level_db: Floats, widths: Floats) -> Floats:
-    """Which frames (T,) lie ATTACK_DB above the lowest within half a window before them, or at an end."""
+    """True (T,) for both ends and for frames ATTACK_DB above the lowest frame within half a window before them."""
     frames = np.arange(len(level_db))
     rises = np.zeros(len(level_db), dtype=bool)
     rises[[0, -1]] = True
@@ -55,7 +64,7 @@ def _attacks(level_db: Floats, widths: Floats) -> Floats:
 
 
 def _away(marked: Floats) -> Floats:
-    """Frames from each one to the nearest `marked` (T,)."""
+    """The distance in frames from each frame to the nearest `marked` one, (T,)."""
     frames = np.arange(len(marked))
     before = np.maximum.accumulate(np.where(marked, frames, -len(marked)))
     after = np.minimum.accumulate(np.where(marked, frames, 2 * len(marked))[::-1])[::-1]
@@ -63,7 +72,7 @@ def _away(marked: Floats) -> Floats:
 
 
 def _windows(widths: Floats) -> Floats:
-    """Hann windows (T, 2 n + 1) of so many frames each, sum 1."""
+    """Hann windows (T, 2 n + 1) with the `widths` (T,) in frames. Each sums to 1."""
     reach = int(np.ceil(widths.max() / 2))
     place = np.arange(-reach, reach + 1, dtype=np.float32)
     share = np.abs(place) / np.maximum(widths, 1.0)[:, None]
@@ -78,6 +87,6 @@ def _twiced(window: Floats) -> Floats:
     out = np.zeros((frames, 2 * size - 1), dtype=np.float32)
     out[:, reach : reach + size] = 2 * window
     for k in range(size):
-        there = np.clip(np.arange(frames) + k - reach, 0, frames - 1)
-        out[:, k : k + size] -= window[:, k, None] * window[there]
+        shifted = np.clip(np.arange(frames) + k - reach, 0, frames - 1)
+        out[:, k : k + size] -= window[:, k, None] * window[shifted]
     return out

@@ -1,4 +1,4 @@
-"""The spectral envelope of a frame: the level of its partials at fixed frequencies, whatever its pitch."""
+"""The spectral envelope of a frame: the level of its partials at fixed frequencies, independent of its pitch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ def envelope_hz() -> Floats:
 
 
 def relative(db: Floats, level: Floats) -> Floats:
-    """Levels in dB under the level of their frame (T,), FLOOR or more: what all inputs and targets are made of."""
+    """Levels `db` (T, K) relative to the `level` of their frame (T,), FLOOR or more, float32.
+
+    >>> relative(np.float32([[-20, -200]]), np.float32([-10])).tolist()
+    [[-10.0, -80.0]]
+    """
     return np.asarray(np.maximum(db - level[:, None], FLOOR), dtype=np.float32)
 
 

@@ -26,11 +26,11 @@ from nsynth_core.blending.instrument import (
     align,
     blended,
     leading,
-    read_path,
     root_pitch,
     steady_frame,
     within_full_scale,
 )
+from nsynth_core.blending.weights import read_path
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.lazy import tf
 from nsynth_core.notes import midi_to_hz

@@ -17,7 +17,8 @@ from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.embedding import Embedding, mix
 from nsynth_core.blending.engines import single_table
 from nsynth_core.blending.feature_engine import FeatureEngine
-from nsynth_core.blending.instrument import align, line_weights
+from nsynth_core.blending.instrument import align
+from nsynth_core.blending.weights import line_weights
 from nsynth_core.pitch import track
 from nsynth_core.sound import synthesis
 from nsynth_core.sound.analysis import analyse

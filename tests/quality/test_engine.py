@@ -17,7 +17,8 @@ from nsynth_core.blending.embedding import at_frames
 from nsynth_core.blending.engines import single_note
 from nsynth_core.blending.feature_engine import FeatureEngine
 from nsynth_core.blending.grid import GridSpec
-from nsynth_core.blending.instrument import Instrument, embed, line_weights, path_features, steady_frame
+from nsynth_core.blending.instrument import Instrument, embed, path_features, steady_frame
+from nsynth_core.blending.weights import line_weights
 from nsynth_core.errors import UserError
 from nsynth_core.metrics import level_dip, step_ratio
 from nsynth_core.notes import midi_to_hz

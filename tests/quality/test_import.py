@@ -22,6 +22,7 @@ import presets
 from nsynth_core.audio import Sound
 from nsynth_core.blending import instrument as blend
 from nsynth_core.blending.coder import load_coder
+from nsynth_core.blending.weights import line_weights
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.pitch import track
 from nsynth_core.sound import synthesis
@@ -246,7 +247,7 @@ ENGINE = load_coder("harmonic")
 def test_a_tables_own_playback_gives_the_table_back(pitch: float, rate: int, tmp_path) -> None:
     """A row of the preset grid5: flute to choir."""
     pair = [presets.load_instrument(name, ENGINE) for name in ("flute", "choir")]
-    weights = blend.line_weights(np.linspace(0, 1, 5))
+    weights = line_weights(np.linspace(0, 1, 5))
     table = shape(uneven_frames(ENGINE, pair, weights, 48.0)).astype(np.float64)
     f0, seconds = midi_to_hz(pitch), 2.0
     soundfile.write(tmp_path / "note.wav", played(table, f0, rate, seconds), rate, "FLOAT")

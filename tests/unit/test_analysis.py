@@ -7,8 +7,9 @@ import pytest
 
 from nsynth_core.audio import Sound
 from nsynth_core.pitch import HOP_SECONDS, PitchTrack
-from nsynth_core.sound.analysis import BLOCK_SECONDS, analyse, warp
+from nsynth_core.sound.analysis import BLOCK_SECONDS, analyse
 from nsynth_core.sound.features import FLOOR_DB, NOISE_BANDS, band_edges
+from nsynth_core.sound.interpolation import warp
 
 RATE = 48_000
 EDGES = band_edges()

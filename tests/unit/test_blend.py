@@ -15,10 +15,9 @@ from nsynth_core.blending.feature_engine import FeatureEngine
 from nsynth_core.blending.instrument import (
     Instrument,
     align,
-    corner_weights,
     embed,
-    line_weights,
 )
+from nsynth_core.blending.weights import corner_weights, line_weights
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound import synthesis

@@ -14,7 +14,8 @@ from nsynth_core.blending.coder import CODERS
 from nsynth_core.blending.engine import ENGINES, Row
 from nsynth_core.blending.engines import load_engine, single_note
 from nsynth_core.blending.feature_engine import FeatureEngine
-from nsynth_core.blending.instrument import Instrument, line_weights
+from nsynth_core.blending.instrument import Instrument
+from nsynth_core.blending.weights import line_weights
 from nsynth_core.errors import UsageError
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound import synthesis

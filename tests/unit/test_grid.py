@@ -14,7 +14,8 @@ from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.engine import Blend
 from nsynth_core.blending.feature_engine import FeatureEngine
 from nsynth_core.blending.grid import GridSpec
-from nsynth_core.blending.instrument import AS_IT_IS, Instrument, corner_weights
+from nsynth_core.blending.instrument import AS_IT_IS, Instrument
+from nsynth_core.blending.weights import corner_weights
 from nsynth_core.notes import midi_to_hz
 from nsynth_core.sound.knobs import Knobs
 

@@ -135,7 +135,7 @@ class _Notes:
     def _rows(self, sounds: Sequence[Sequence[Instrument]], places: Iterable[Place]) -> Iterator[Row]:
         """The places as rows: those that follow one another between the same four sounds, at one pitch."""
         from nsynth_core.blending.engine import Row
-        from nsynth_core.blending.instrument import corner_weights
+        from nsynth_core.blending.weights import corner_weights
         from wavetables.formats.nsynth_settings import cell
 
         def located(place: Place) -> tuple[tuple[int, int, float], tuple[float, float]]:

@@ -15,6 +15,7 @@ from nsynth_core.blending import embedding, instrument
 from nsynth_core.blending.coder import Coder, load_coder
 from nsynth_core.blending.engine import Engine, Row, Watch
 from nsynth_core.blending.instrument import Instrument
+from nsynth_core.blending.weights import corner_weights
 from nsynth_core.errors import UserError
 from nsynth_core.files import sha256
 from nsynth_core.notes import hz_to_midi, note_name
@@ -110,4 +111,4 @@ def walk(source: Sweep, places: NDArray[np.float64]) -> Floats:
     """
     points = places[:, None] * np.subtract(source.end, source.start) + source.start
     count = len(source.corners)
-    return np.stack([instrument.corner_weights(float(x), float(y), count, source.rule) for x, y in points])
+    return np.stack([corner_weights(float(x), float(y), count, source.rule) for x, y in points])

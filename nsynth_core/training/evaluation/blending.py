@@ -10,7 +10,8 @@ import numpy as np
 from nsynth_core.audio import Sound
 from nsynth_core.blending.coder import load_coder
 from nsynth_core.blending.embedding import at_frames
-from nsynth_core.blending.instrument import line_weights, path_features, steady_moment
+from nsynth_core.blending.instrument import path_features, steady_moment
+from nsynth_core.blending.weights import line_weights
 from nsynth_core.errors import UserError
 from nsynth_core.metrics import descriptors, level_dip, monotony, spectral_distance, step_ratio
 from nsynth_core.notes import midi_to_hz
