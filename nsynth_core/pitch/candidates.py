@@ -1,4 +1,4 @@
-"""Coarse f0: normalised correlation in windows scaled with the period, then the cheapest path through its peaks."""
+"""Coarse f0: normalised correlation in windows that scale with the period, then the best path through its peaks."""
 
 from __future__ import annotations
 
@@ -15,50 +15,63 @@ from nsynth_core.parallel import blocks_in_threads
 Doubles = NDArray[np.float64]
 
 HOP_SECONDS = 0.005
-# Below 5.5 kHz lie the fundamental of every note and the partials that carry its period; the noise above only misleads,
-# and one bandwidth for all periods keeps their correlations comparable.
+# The fundamental of every note, and the partials that carry its period, lie below 5.5 kHz. The noise above adds errors.
+# One bandwidth for all periods keeps their correlations comparable.
 RATE = 12_000
-SPLIT_HZ = 190.0  # from here up one window serves all periods
-BLOCK = 1 << 18  # samples of framed audio held at once: in the cache of a core
-MANY_ROWS = 6000  # half a minute
-STEPS = 64  # of the path whose costs are found at once
-LONG_SECONDS = 0.05  # of a window that is looked through every other time
-PEAKS = 3  # candidates an octave
-MIN_DIP = 0.25  # a period shows a trough before its peak; the ripple of a high partial on a slow wave does not
-OCTAVE_COST = 0.01  # correlation a candidate gives away for each octave it is lower: multiples of the period lose
-JUMP_COST = 0.7  # of an octave jump
-FREE_OCTAVES = 0.03  # change a frame that costs nothing, else the noise of a short lag makes its multiples cheaper
-VOICING_COST = 0.25
-UNVOICED = 0.5  # correlation below which a frame is rather noise
+SPLIT_HZ = 190.0  # above it one window length serves all periods
+BLOCK = 1 << 18  # samples of framed audio in memory at once: they fit into a core's cache
+MANY_ROWS = 6000  # frames, half a minute
+STEPS = 64  # steps of the path whose costs are computed at once
+LONG_SECONDS = 0.05  # windows longer than this are computed for every second frame
+PEAKS = 3  # candidates per octave
+MIN_DIP = 0.25  # depth of the trough before the peak of a period; ripples of a high partial are shallower
+OCTAVE_COST = 0.01  # correlation subtracted per octave downwards, so that multiples of the period lose
+JUMP_COST = 0.7  # correlation subtracted for a jump of an octave
+FREE_OCTAVES = 0.03  # free change per frame; without it the noise of a short lag would make its multiples cheaper
+VOICING_COST = 0.25  # correlation subtracted for a change between voiced and unvoiced
+UNVOICED = 0.5  # a frame with a lower correlation is more likely noise
 
 
 def candidates(x: Floats, rate: int, times: Doubles, low_hz: float, high_hz: float) -> tuple[Doubles, Doubles]:
-    """Peaks of the normalised correlation of `x` (n,) around `times` (T,): Hz (T, K) and correlation (T, K) in 0..1, 0
-    where there is none. `rate` is RATE, or more when the sound is short."""
-    found = []
+    """Find the peaks of the normalised correlation of `x` around each time.
+
+    x: (n,) at `rate` Hz, RATE or more
+    times: (T,) seconds
+    low_hz, high_hz: the range of f0 that is searched
+    Returns the frequencies of the peaks in Hz (T, K) and their correlations (T, K), 0..1. Both are 0 where a place
+    holds no peak.
+
+    >>> from nsynth_core.audio import sine
+    >>> hz, strength = candidates(sine(200, 0.5, RATE).samples[:, 0], RATE, np.asarray([0.25]), 150, 250)
+    >>> round(float(hz.max())), round(float(strength.max()), 2)
+    (200, 1.0)
+    """
+    ranges = []
     while low_hz < min(SPLIT_HZ, high_hz):
-        found.append(_peaks(x, rate, times, low_hz, min(2 * low_hz, high_hz)))
+        ranges.append(_peaks(x, rate, times, low_hz, min(2 * low_hz, high_hz)))
         low_hz *= 2
     if low_hz < high_hz:
-        # the short periods need more points, and room for the square of the signal
+        # short periods need a higher rate: more points per period, and room for the spectrum of the squared signal
         double = resample(Sound(x[:, None], rate), 2 * rate).samples[:, 0]
-        found.append(_peaks(double, 2 * rate, times, low_hz, high_hz))
-    return np.concatenate([f[0] for f in found], 1), np.concatenate([f[1] for f in found], 1)
+        ranges.append(_peaks(double, 2 * rate, times, low_hz, high_hz))
+    return np.concatenate([hz for hz, _ in ranges], 1), np.concatenate([strength for _, strength in ranges], 1)
 
 
 def _peaks(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
-    if 3.0 / low > LONG_SECONDS:  # windows that overlap so far say the same twice
+    """Peaks between `low` and `high` Hz. Long windows are computed for every second time only."""
+    if 3.0 / low > LONG_SECONDS:  # such windows overlap so far that neighbours give the same result
         hz, strength = _peaks_at(x, rate, times[::2], low, high)
         return np.repeat(hz, 2, 0)[: len(times)], np.repeat(strength, 2, 0)[: len(times)]
     return _peaks_at(x, rate, times, low, high)
 
 
 def _peaks_at(x: Floats, rate: int, times: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
+    """Peaks between `low` and `high` Hz at every time: Hz and correlation (T, octaves * PEAKS)."""
     fft = _transforms(len(times))
     octaves = max(1, math.ceil(math.log2(high / low) - 0.01))
     hz, strength = np.zeros((len(times), octaves, PEAKS)), np.zeros((len(times), octaves, PEAKS))
     window = min(round(rate * max(3.0 / low, 0.016)), len(x))
-    dense = 1 if high <= 2 * SPLIT_HZ else 2  # lags a sample: a padded spectrum gives the values between
+    dense = 1 if high <= 2 * SPLIT_HZ else 2  # lags per sample: a padded spectrum gives the values between samples
     last = min(math.ceil(dense * rate / low * 1.04) + 2, int(0.75 * dense * window))
     size = _fast_length(window + math.ceil(last / dense))
     framed = sliding_window_view(x, window)
@@ -72,7 +85,7 @@ def _peaks_at(x: Floats, rate: int, times: Doubles, low: float, high: float) -> 
         spectrum = fft.rfft(framed[rows], size)
         power = spectrum.real**2 + spectrum.imag**2
         c = fft.irfft(power, dense * size)[:, :last] * np.float32(dense)
-        # energy of what is left of the window on each side at that lag: a decay then correlates fully
+        # divided by the energies of the two overlapping parts, so that a decaying tone correlates fully
         begin = int(rows[0])
         summed = np.cumsum(np.append(0.0, x[begin : int(rows.max()) + window].astype(np.float64) ** 2))
         upto = sliding_window_view(summed, whole)
@@ -89,14 +102,14 @@ def _peaks_at(x: Floats, rate: int, times: Doubles, low: float, high: float) -> 
             if end <= first:
                 continue
             y = c[:, first:end]
-            # one peak a period: noise makes ripples upon it
+            # only the largest value near a peak counts: noise adds ripples to it
             row, lag = np.nonzero(
                 (y == _largest_near(c, max(1, first // 8), first, end)) & (y - dip[:, first:end] > MIN_DIP)
             )
             lag += first
             order = np.lexsort((cost[lag - 1] - c[row, lag], row))
             place = np.arange(len(row)) - np.searchsorted(row, row)
-            row, lag, place = (each[place < PEAKS] for each in (row[order], lag[order], place))
+            row, lag, place = (values[place < PEAKS] for values in (row[order], lag[order], place))
             p0, p1, p2 = (c[row, lag + k] for k in (-1, 0, 1))
             shift = np.clip(0.5 * (p0 - p2) / np.minimum(p0 - 2 * p1 + p2, -1e-9), -0.5, 0.5)
             f = dense * rate / (lag + shift)
@@ -109,7 +122,7 @@ def _peaks_at(x: Floats, rate: int, times: Doubles, low: float, high: float) -> 
 
 
 def _between(values: Floats, dense: int, count: int) -> Floats:
-    """`count` values in each row of `values` (rows, n), `dense` a step, straight lines between (1 or 2)."""
+    """The first `count` values of each row of `values` (rows, n), interpolated to `dense` (1 or 2) per step."""
     if dense == 1:
         return values[:, :count]
     out = np.empty((len(values), count), dtype=np.float32)
@@ -119,7 +132,7 @@ def _between(values: Floats, dense: int, count: int) -> Floats:
 
 
 def _transforms(rows: int) -> Any:
-    """scipy's transforms take many rows twice as fast as numpy's; to import them takes as long as a short sound."""
+    """SciPy's FFT for many rows, because it is twice as fast; else NumPy's, because importing SciPy takes longer."""
     if rows < MANY_ROWS:
         return np.fft
     from scipy import fft
@@ -128,12 +141,12 @@ def _transforms(rows: int) -> Any:
 
 
 def _fast_length(least: int) -> int:
-    """A length of small prime factors."""
+    """The shortest length of small prime factors that is `least` or more."""
     return min(part << max(0, math.ceil(math.log2(least / part))) for part in (1, 3, 5, 9, 15))
 
 
 def _largest_near(values: Floats, reach: int, first: int, end: int) -> Floats:
-    """The largest of the values (rows, n) within `reach` of each one in its row, for those from `first` to `end`."""
+    """The moving maximum of `values` (rows, n) over +-`reach` columns, at the columns `first` to `end`."""
     before, after = max(first - reach, 0), min(end + reach, values.shape[1])
     ends = (reach - (first - before), reach - (after - end))
     wide = np.pad(values[:, before:after], ((0, 0), ends), constant_values=-np.inf)
@@ -144,7 +157,11 @@ def _largest_near(values: Floats, reach: int, first: int, end: int) -> Floats:
 
 
 def moving_sum(values: NDArray[Any], width: int) -> Doubles:
-    """Sum of the `width` values (n,) around each, zeros beyond the ends."""
+    """The moving sum of `values` (n,) over `width` values, with zeros beyond the ends: float64 (n,).
+
+    >>> moving_sum(np.asarray([1, 2, 3]), 3).tolist()
+    [3.0, 6.0, 5.0]
+    """
     before, after = width // 2, (width + 1) // 2
     total = np.pad(np.cumsum(values, dtype=np.float64), (before + 1, after), "edge")
     total[: before + 1] = 0.0
@@ -154,17 +171,28 @@ def moving_sum(values: NDArray[Any], width: int) -> Doubles:
 def best_path(
     hz: Doubles, strength: Doubles, loud: NDArray[np.bool_], jump_cost: float = JUMP_COST
 ) -> tuple[Doubles, Doubles]:
-    """Viterbi over the candidates and "unvoiced" (as Boersma 1993): Hz (T,), 0 where unvoiced, and correlation (T,)."""
+    """Find the best path through the candidates and the state "unvoiced" by the Viterbi algorithm (as Boersma 1993).
+
+    hz, strength: (T, K) of `candidates`
+    loud: (T,) False forces a frame to be unvoiced
+    jump_cost: correlation subtracted for a jump of an octave
+    Returns f0 in Hz (T,), 0 where unvoiced, and the correlation (T,).
+
+    >>> hz, strength = np.full((3, 1), 200.0), np.asarray([[0.9], [0.9], [0.9]])
+    >>> best_path(hz, strength, np.asarray([True, True, False]))[0].tolist()
+    [200.0, 200.0, 0.0]
+    """
     count, width = len(hz), int((hz > 0).sum(1).max(initial=0))
-    order = np.argsort(hz == 0, 1, kind="stable")[:, :width]  # most places hold no candidate
+    order = np.argsort(hz == 0, 1, kind="stable")[:, :width]  # most columns hold no candidate
     hz, strength = np.take_along_axis(hz, order, 1), np.take_along_axis(strength, order, 1)
     octave = np.log2(np.where(hz > 0, hz, 1.0))
     local = np.where(hz > 0, strength + OCTAVE_COST * (octave - 5), -9.0)
     local = np.concatenate([local, np.where(loud, UNVOICED, 2.0)[:, None]], 1)
     score = local[0]
     back = np.zeros((count, width + 1), dtype=np.int16)
-    here = np.arange(width + 1)
-    step = np.full((STEPS, width + 1, width + 1), VOICING_COST)  # from the last axis to the one before
+    states = np.arange(width + 1)
+    # cost of a change from the state of the last axis to that of the middle one
+    step = np.full((STEPS, width + 1, width + 1), VOICING_COST)
     step[:, width, width] = 0.0
     for t in range(1, count):
         if (k := (t - 1) % STEPS) == 0:
@@ -177,7 +205,7 @@ def best_path(
             jump *= jump_cost
         total = score - step[k]
         back[t] = best = total.argmax(1)
-        score = total[here, best] + local[t]
+        score = total[states, best] + local[t]
     path = np.empty(count, dtype=np.int64)
     path[-1] = int(score.argmax())
     for t in range(count - 1, 0, -1):

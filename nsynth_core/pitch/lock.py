@@ -1,6 +1,9 @@
-"""f0 made exact: the sound is demodulated at multiples of the f0 found so far; what each partial's phase still turns,
-divided by the partial's number, is its opinion of the error left. Integrated, the result follows the partials' own
-phases: it does not drift, however long the note."""
+"""A phase lock makes f0 exact.
+
+The sound is demodulated at multiples of the present f0. The rotation that remains in the phase of a partial, divided by
+the partial's number, is an estimate of the error of f0. The integral of the corrected f0 follows the phases of the
+partials. It does not drift over a long note.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +24,26 @@ from nsynth_core.pitch.partials import (
     weighted_median,
 )
 
-STAGES = (3, 6, 16, 16)  # partials used: the error must be small before a high partial tells it unambiguously
-CARRIED = 1e-3  # of the energy: less is what the windows let through of other partials
-LEAK = 1e-4  # of a neighbouring partial's power: a window's side lobes while f0 moves
-LONG_KERNEL = 512
-MIN_SMOOTH = 9  # frames: the stages smooth over about half of that themselves
-ENOUGH_ROWS = 2000  # of the partials' errors to tell a string's stiffness from, ten seconds
-STILL_NOISE = 0.5  # between 0.35, noise in the phases, and 0.71, f0 itself being noise
-MOST_NOISE = 12.0  # times what the partials' scatter explains: noise comes to 4, vibrato to 170 and more
-VIBRATO_SECONDS = 0.15  # one swing of it
-MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: less than any string's; that of the highest piano strings
+STAGES = (3, 6, 16, 16)  # partials used: the phase of a high partial is ambiguous until the error is small
+CARRIED = 1e-3  # times the energy: a smaller power is leakage from other partials
+LEAK = 1e-4  # times a neighbouring partial's power: the window's side lobes while f0 moves
+LONG_KERNEL = 512  # frames: longer kernels are applied by FFT
+MIN_SMOOTH = 9  # frames: the stages themselves smooth over about half of that
+ENOUGH_ROWS = 2000  # frames, ten seconds: enough to measure the stiffness of a string
+STILL_NOISE = 0.5  # between 0.35, for noise in the phases, and 0.71, for noise in f0 itself
+MOST_NOISE = 12.0  # times the scatter of the partials: noise reaches 4, vibrato 170 and more
+VIBRATO_SECONDS = 0.15  # one period
+MIN_STRETCH, MAX_STRETCH = 2e-5, 0.02  # inharmonicity: below that of any string; that of the highest piano strings
 
 
 def _smooth(values: Doubles, frames: int) -> Doubles:
-    """Along time (axis 0), Hann kernel, unnormalised. A long kernel by the spectrum: of non-negative values only."""
+    """Smooth along time (axis 0) by an unnormalised Hann kernel. A long kernel needs non-negative values (T,)."""
     kernel = np.hanning(frames + 2)[1:-1]
     ends = ((frames - 1) // 2, frames // 2)
     if frames < LONG_KERNEL:
         columns = values.reshape(len(values), -1).T
-        each = [np.convolve(np.pad(column, ends, mode="edge"), kernel, "valid") for column in columns]
-        return np.stack(each, 1).reshape(values.shape)
+        smoothed = [np.convolve(np.pad(column, ends, mode="edge"), kernel, "valid") for column in columns]
+        return np.stack(smoothed, 1).reshape(values.shape)
     padded = np.pad(values, ends, mode="edge")
     size = 2 ** math.ceil(math.log2(len(padded)))
     spread = np.fft.irfft(np.fft.rfft(padded, size) * np.fft.rfft(kernel, size), size)
@@ -48,10 +51,13 @@ def _smooth(values: Doubles, frames: int) -> Doubles:
 
 
 def _steadied(f0_hz: Doubles, weight: Doubles, scatter: Doubles) -> Doubles:
-    """`f0_hz` (T,) smoothed, around each value, over twice the time again and again while that changes it less and
-    less. Noise in the phases does (its part in f0 falls as length^-1.5); vibrato, jitter and steps do not. Where the
-    first of these windows is as long as a swing of a vibrato, nor does anything that changes f0 by much more than its
-    variance `scatter` (T,); elsewhere that may be the beating of a unison."""
+    """Smooth the noise of f0 (T,) and keep its vibrato, jitter and steps.
+
+    Around each value the window is doubled while each doubling changes f0 less than the one before. Noise in the phases
+    behaves so: its part in f0 falls as length^-1.5. Vibrato, jitter and steps do not. Where the first window is as long
+    as a period of a vibrato, the doubling also ends when f0 changes by much more than its variance `scatter` (T,)
+    explains. With shorter windows such a change may be the beating of a unison.
+    """
     length = max(MIN_SMOOTH, 2 * round(PERIODS / float(np.median(f0_hz)) / HOP_SECONDS) + 1)
     few_periods = length * HOP_SECONDS > VIBRATO_SECONDS
     result = last = f0_hz
@@ -68,15 +74,17 @@ def _steadied(f0_hz: Doubles, weight: Doubles, scatter: Doubles) -> Doubles:
 
 
 def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
-    """What to add to the inharmonicity to explain the relative errors (T, H) of the partials; 0 unless it stands well
-    out of their scatter and explains most of them."""
+    """The change of the inharmonicity that explains the relative errors (T, H) of the partials.
+
+    It is 0 unless it is significant against their scatter and explains most of the errors.
+    """
     beside = np.pad(power.sum(0), 1)
     own = power.sum(0) > LEAK * np.maximum(beside[:-2], beside[2:])
     if own.sum() < 3:
         return 0.0
     error, power, numbers = error[:, own], power[:, own], numbers[own]
     count = len(error)
-    # windows overlap: about one in eight is independent
+    # the windows overlap: about one in eight is independent
     apart = int(np.clip(count // ENOUGH_ROWS, 1, 8))
     error, power = error[::apart], power[::apart]
     offset = weighted_median(error.T, power.T)
@@ -94,13 +102,19 @@ def _stretch(error: Doubles, power: Doubles, numbers: Doubles) -> float:
 def lock(
     audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], stages: tuple[int, ...] = STAGES, b: float = 0.0
 ) -> tuple[Doubles, float]:
-    """`f0_hz` (T,) locked to the phases of the partials, changed by 5 % a stage at most, bridged where not voiced; and
-    their inharmonicity, which `b` guesses."""
+    """Correct `f0_hz` by the phases of the partials.
+
+    f0_hz: (T,) one value every HOP_SECONDS; each stage changes it by 5 % at most
+    voiced: (T,) where it is False, f0 is interpolated
+    stages: number of partials used in each stage
+    b: a first guess of the inharmonicity
+    Returns f0 (T,) and the inharmonicity.
+    """
     rows = np.arange(len(f0_hz))
     if len(rows) < 3:
         return f0_hz, b
     top = float(np.quantile(f0_hz[voiced], 0.98))
-    # phases under a window do not see f0 waver within it: start without
+    # the phase in a window is blind to movements of f0 within it, so these are removed first
     length = max(3, 2 * round(PERIODS / float(np.median(f0_hz[voiced])) / HOP_SECONDS / 2) + 1)
     f0_hz = _smooth(f0_hz, length) * 2 / (length + 1)
     for partials in stages:
@@ -108,7 +122,7 @@ def lock(
             order = np.arange(1.0, int(np.clip(min(0.45 * audio.rate, TOP_HZ) / top, 1, count)) + 1)
             numbers = stretched(order, b)
             z, seconds = demodulate(audio, f0_hz, numbers, PERIODS, rows)
-            # where the lowest partials are missing, what is in their places comes from the others
+            # without the lowest partials, the power measured at their frequencies leaks from the others
             if len(order) < count or 2 * (np.abs(z[voiced]) ** 2).sum() > CARRIED * audio.energy[voiced].sum():
                 break
         span = np.diff(seconds)
@@ -116,7 +130,7 @@ def lock(
         if not inside.any():
             return f0_hz, b
         turn = z[1:] * z[:-1].conj()
-        # Hz of f0, each partial's opinion
+        # the error of f0 in Hz, estimated from each partial
         error = np.angle(turn) / (2 * np.pi * np.maximum(span, HOP_SECONDS / 2)[:, None] * numbers)
         power = np.abs(turn) * inside[:, None]
         if new := _stretch(error / f0_hz[1:, None], power, numbers):
@@ -124,28 +138,34 @@ def lock(
             error -= f0_hz[1:, None] * (stretched(order, b) / numbers - 1)
         middle = weighted_median(error, numbers * np.sqrt(power))[:, None]
         for _ in range(2):
-            # inverse variance, as observed around here: noise, leakage and moving formants all show in it
+            # inverse of the local variance, which includes noise, leakage and moving formants
             spread = _smooth(power * (error - middle) ** 2, 25) / (_smooth(power, 25) + 1e-30)
             weight = 1 / (spread + (1e-5 * f0_hz[1:, None]) ** 2)
             weight *= power / (power + 1e-6 * power.max(1, keepdims=True) + 1e-30)
             middle = ((weight * error).sum(1) / (weight.sum(1) + 1e-30))[:, None]
         loud = power.sum(1)
         delta = _smooth(loud * middle[:, 0], 3) / (_smooth(loud, 3) + 1e-30)
-        delta = np.convolve(np.pad(delta, 1, "edge"), [0.5, 0.5], "valid")  # from the intervals to their ends
+        delta = np.convolve(
+            np.pad(delta, 1, "edge"), [0.5, 0.5], "valid"
+        )  # from the intervals between frames to the frames
         known = voiced & np.append(inside, inside[-1]) & np.append(inside[0], inside)
         f0_hz = f0_hz * np.clip(1 + delta / f0_hz, 0.95, 1.05)
         f0_hz = bridge(f0_hz, known if known.any() else voiced)
     if stages == STAGES:
-        heard = np.append(loud, loud[-1]) * known + 1e-9 * loud.max() + 1e-30
+        loudness = np.append(loud, loud[-1]) * known + 1e-9 * loud.max() + 1e-30
         scatter = inside / (weight.sum(1) + 1e-30)
-        f0_hz = _steadied(f0_hz, heard, np.append(scatter, scatter[-1]))
+        f0_hz = _steadied(f0_hz, loudness, np.append(scatter, scatter[-1]))
     return f0_hz, b
 
 
 def coherence(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], b: float, hz: float) -> tuple[float, Doubles]:
-    """How far the partials keep the phases f0 predicts from one window to the next that shares nothing with it, a few
-    periods of `hz` on: 1 for a tone, also within noise; 0 for noise, also where a resonance lends it a period. Over all
-    that is voiced, and around each value (T,)."""
+    """How well the phases of the partials agree with f0 from one window to the next that does not overlap it.
+
+    b: inharmonicity
+    hz: the pitch; the distance of the windows is a few of its periods
+    Returns the coherence of all voiced frames, and that around each frame (T,). A tone has 1, also within noise. Noise
+    has 0, also where a resonance gives it a period.
+    """
     lag = math.ceil(max(PERIODS / hz, LEAST_SECONDS) / HOP_SECONDS)
     if len(f0_hz) <= 2 * lag:
         return 1.0, np.ones(len(f0_hz))
@@ -155,7 +175,8 @@ def coherence(audio: Audio, f0_hz: Doubles, voiced: NDArray[np.bool_], b: float,
     turn = z[lag:] * z[:-lag].conj()
     power = np.abs(turn).sum(1) + 1e-30
     weight = (voiced[lag:] & voiced[:-lag]) / np.sqrt(power)
-    steady = (weight[:, None] * turn).sum(0)  # the partials of bells lie off the multiples
+    # the partials of bells are not multiples of f0, so each may turn at a constant rate
+    steady = (weight[:, None] * turn).sum(0)
     kept = (turn * steady.conj() / (np.abs(steady) + 1e-30)).real.sum(1) / power
     weight *= power
     around = np.maximum(np.append(kept, np.full(lag, -1.0)), np.append(np.full(lag, -1.0), kept))

@@ -1,4 +1,4 @@
-"""The partials of a sound along a pitch: the phase of the fundamental, and the amplitude of each multiple of it."""
+"""The partials of a sound along a pitch track: the phase of the fundamental, and the amplitudes of its multiples."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nsynth_core.audio import Floats
 from nsynth_core.parallel import blocks_in_threads
 from nsynth_core.pitch.candidates import BLOCK, HOP_SECONDS, Doubles
 
-PERIODS = 4.0  # of the window: a Hann window's first nulls then lie half-way to the neighbouring partials
-LEAST_SECONDS = 0.012  # of the window: neighbouring ones must overlap
-TOP_HZ = 12_000.0  # partials above it add cost, hardly precision
+PERIODS = 4.0  # in a window: the first nulls of a Hann window then lie half-way to the neighbouring partials
+LEAST_SECONDS = 0.012  # of a window: neighbouring windows must overlap
+TOP_HZ = 12_000.0  # partials above it cost time and hardly add precision
 
 
 class Audio(Protocol):
-    """One channel, at any rate asked for; `energy` (T,) is its mean square each HOP_SECONDS."""
+    """One channel of a sound at any rate. `energy` (T,) is its mean square every HOP_SECONDS."""
 
     rate: int
     energy: Doubles
@@ -27,12 +27,18 @@ class Audio(Protocol):
 
 
 def cycles(f0_hz: Doubles, seconds: Doubles) -> Doubles:
-    """Phase in cycles at any times: integral from time 0 of f0, given each HOP_SECONDS, straight lines between."""
+    """The phase in cycles at any times: the integral of f0 from time 0.
+
+    f0_hz: (T,) one value every HOP_SECONDS, linearly interpolated
+
+    >>> cycles(np.full(200, 100.0), np.asarray([0.5])).round(6).tolist()
+    [50.0]
+    """
     return _cycles_at(*_turned(f0_hz), seconds)
 
 
 def _turned(f0_hz: Doubles) -> tuple[Doubles, Doubles]:
-    """f0 in cycles a hop, and its integral up to each value."""
+    """f0 in cycles per hop, and its integral up to each value."""
     f = f0_hz * HOP_SECONDS
     return f, np.concatenate([[0.0], np.cumsum((f[1:] + f[:-1]) / 2)])
 
@@ -46,13 +52,21 @@ def _cycles_at(f: Doubles, turned: Doubles, seconds: Doubles) -> Doubles:
 
 
 def bridge(values: Doubles, known: NDArray[np.bool_]) -> Doubles:
-    """Positive `values` (T,) where known; between them straight lines in log, beyond them constant."""
+    """Fill positive `values` (T,) where `known` is False: linear in log between known values, else constant.
+
+    >>> bridge(np.asarray([0.0, 100.0, 0.0, 400.0]), np.asarray([False, True, False, True])).round().tolist()
+    [100.0, 100.0, 200.0, 400.0]
+    """
     where = np.flatnonzero(known)
     return np.asarray(np.exp(np.interp(np.arange(len(values)), where, np.log(values[where]))), dtype=np.float64)
 
 
 def weighted_median(values: Doubles, weights: Doubles) -> Doubles:
-    """Along the last axis."""
+    """The weighted median along the last axis.
+
+    >>> float(weighted_median(np.asarray([1.0, 2.0, 9.0]), np.asarray([1.0, 1.0, 3.0])))
+    9.0
+    """
     order = np.argsort(values, -1)
     total = np.cumsum(np.take_along_axis(weights, order, -1), -1)
     middle = np.minimum((total < total[..., -1:] / 2).sum(-1, keepdims=True), values.shape[-1] - 1)
@@ -62,8 +76,15 @@ def weighted_median(values: Doubles, weights: Doubles) -> Doubles:
 def demodulate(
     audio: Audio, f0_hz: Doubles, numbers: Doubles, periods: float, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.complex128], Doubles]:
-    """Amplitudes (rows, numbers) at `numbers` x f0 under Hann windows of `periods` around the `rows` of f0, and the
-    seconds (rows,) the windows are really centred on: none reaches beyond the sound."""
+    """Measure the complex amplitudes of partials along f0.
+
+    f0_hz: (T,) one value every HOP_SECONDS
+    numbers: (K,) frequencies in multiples of f0; they need not be whole
+    periods: length of the Hann windows
+    rows: (R,) values of f0 around which the windows lie
+    Returns the amplitudes complex128 (R, K), and the centres of the windows in seconds (R,). A window never reaches
+    beyond the sound, so near the ends its centre is moved.
+    """
     top = float(np.quantile(f0_hz[rows], 0.98)) * float(numbers.max())
     rate = int(min(audio.rate, max(2.6 * top, 1000.0)))
     x = audio.at_rate(rate)
@@ -96,5 +117,9 @@ def demodulate(
 
 
 def stretched(order: Doubles, b: float) -> Doubles:
-    """Frequencies of a stiff string's partials over its first one's, inharmonicity b."""
+    """The frequencies of the partials `order` of a stiff string with inharmonicity `b`, relative to its first partial.
+
+    >>> stretched(np.asarray([1.0, 10.0]), 0.001).round(3).tolist()
+    [1.0, 10.483]
+    """
     return np.asarray(order * np.sqrt((1 + b * order**2) / (1 + b)))
