@@ -1,1 +1,1 @@
-"""Sound → features → embedding → blend → sound. Knows nothing of wavetables."""
+"""Sound → features → embedding → blend → sound. Nothing in this package depends on wavetables."""

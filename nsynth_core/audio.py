@@ -1,4 +1,4 @@
-"""Sound: samples and their rate; reading, writing, resampling."""
+"""Sounds, which are samples with their rate: reading, writing, resampling."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ MAX_CHANNELS = 64
 MAX_SECONDS = 600.0
 SILENCE = 1e-5  # -100 dBFS: below the dither of a 16-bit recording
 BLOCK = 1 << 16  # samples written at once
-LOUDEST = 1e6  # +120 dBFS: above it a float file holds something else than sound
-# of the files that are taken for sounds when a folder is searched; `read` takes whatever libsndfile reads
+LOUDEST = 1e6  # +120 dBFS: a float file with a higher peak does not hold sound
+# the files that count as sounds when a folder is searched; `read` accepts every format of libsndfile
 SUFFIXES = (".wav", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3", ".caf", ".au", ".w64", ".rf64")
 WRITTEN_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")  # offered for notes
 
-# What libsndfile writes into its log. It reads the samples that are there without an error, so that its log is the only
-# place that tells of a wrong length.
+# Patterns in libsndfile's log. libsndfile reads the existing samples without an error, so only its log shows a wrong
+# length.
 CUT_SHORT_IN_LOG = r"^(data|SSND) : .*should be|lacks an end-of-stream|ended unexpectedly"
-# after the samples there is no chunk, but more samples
+# more samples follow the declared ones where a chunk is expected
 DECLARES_LESS_IN_LOG = r"^(data|SSND) : [^(]*$(?s:.*)^\*\*\* Chunk size \d+ > file length"
 
 
@@ -47,21 +47,30 @@ class Length(Enum):
 
 @dataclass(frozen=True)
 class Sound:
-    """Audio: `samples` float32 (n, channels), nominally within +-1, at `rate` Hz."""
+    """Audio.
+
+    samples: float32 (n, channels), nominally within +-1
+    rate: Hz
+
+    >>> Sound(np.zeros((24_000, 2), np.float32), 48_000).seconds
+    0.5
+    """
 
     samples: Floats
     rate: int
 
     @property
     def seconds(self) -> float:
+        """The duration."""
         return len(self.samples) / self.rate
 
     @property
     def channels(self) -> int:
+        """The number of channels."""
         return int(self.samples.shape[1])
 
     def mid(self) -> Floats:
-        """The mean of all channels, (n,). Where they cancel (one is the other inverted), the loudest channel."""
+        """The mean of all channels, float32 (n,). Where the channels cancel each other, the loudest channel."""
         if self.channels == 1:
             return self.samples[:, 0]
         mid: Floats = self.samples @ np.full(self.channels, 1 / self.channels, dtype=np.float32)
@@ -72,7 +81,7 @@ class Sound:
 
 
 def _power(x: Floats) -> float:
-    """Mean square, in double precision, without a copy of it all."""
+    """The mean square in double precision, computed in blocks to save memory."""
     blocks = range(0, len(x), BLOCK)
     return sum(float(np.sum(x[a : a + BLOCK].astype(np.float64) ** 2)) for a in blocks) / max(len(x), 1)
 
@@ -106,11 +115,11 @@ def read(path: str | os.PathLike[str]) -> Sound:
         ) from error
     if len(samples) < 2:
         raise UserError("holds no more than one sample; at least three periods of a note are needed", path=name)
-    # channel by channel, which is quick; NaN and infinity both show in these
+    # the extremes of each channel, which also show NaN and infinity
     low, high = (np.array([extreme(channel) for channel in samples.T]) for extreme in (np.min, np.max))
     if not np.isfinite([low, high]).all():
         raise UserError("holds NaN or infinite samples; export it again", path=name)
-    if float((high - low).max()) < SILENCE:  # a constant offset is no sound
+    if float((high - low).max()) < SILENCE:  # a constant offset is not a sound
         raise UserError("silent (peak below -100 dBFS)", path=name)
     if float(np.maximum(-low, high).max()) > LOUDEST:
         raise UserError("peaks far above full scale; not sound, or damaged: export it again", path=name)
@@ -123,8 +132,10 @@ def _opened(path: Path) -> soundfile.SoundFile:
 
 
 def streamed(path: Path) -> io.BytesIO | None:
-    """A WAV file that declares no samples and yet holds some, with all of them declared: programs that write to a pipe
-    never learn how many it will be. None for any other file."""
+    """Repair the header of a WAV file that declares no samples but holds some. None for any other file.
+
+    Programs that write to a pipe make such files, because they cannot return to the header.
+    """
     data, place = path.read_bytes(), 12
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return None
@@ -132,27 +143,36 @@ def streamed(path: Path) -> io.BytesIO | None:
         size = int.from_bytes(data[place + 4 : place + 8], "little")
         if data[place : place + 4] == b"data":
             name, length = data[place + 8 : place + 12], int.from_bytes(data[place + 12 : place + 16], "little")
-            another = all(32 <= each < 127 for each in name) and place + 16 + length <= len(data)
+            another = all(32 <= byte < 127 for byte in name) and place + 16 + length <= len(data)
             return None if size or another else io.BytesIO(data[: place + 4] + b"\xff" * 4 + data[place + 8 :])
         place += 8 + size + size % 2
     return None
 
 
 def _reason(error: str) -> str:
-    """libsndfile's message, where it says anything."""
+    """The reason in libsndfile's message, or a general one where the message gives none."""
     why = error.split(":")[-1].strip().rstrip(".")
     return "damaged, or no sound" if "internal error" in why or "does not exist" in why else why
 
 
 def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subtype: str | None = None) -> None:
-    """Write `sound` in the format of the path's suffix, atomically. WAV, AIFF and FLAC default to 24 bit.
+    """Write `sound` in the format of the path's suffix, atomically.
 
-    Peaks above full scale are an error of the caller: levels are set before. Raises UserError when it cannot be
-    written.
+    force: replace an existing file
+    subtype: libsndfile's name of the encoding; None gives 24 bit for WAV, AIFF and FLAC, else libsndfile's default
+    The caller sets the level before: peaks above full scale are its error.
+    Raises NotWritable for an unknown suffix and where the file cannot be written, FileExists when there is a file and
+    `force` is false.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "sine.flac", sine(440))
+    ...     read(Path(folder) / "sine.flac").samples.shape
+    (24000, 1)
     """
     name = Path(path)
     kind = name.suffix.lstrip(".").upper().replace("AIF", "AIFF").replace("AIFFF", "AIFF")
-    if kind not in soundfile.available_formats() or kind == "RAW":  # samples without a rate
+    if kind not in soundfile.available_formats() or kind == "RAW":  # raw files hold no rate
         raise NotWritable(
             name, f"no sound format is called '{name.suffix}'; end the name in {', '.join(WRITTEN_SUFFIXES)}"
         )
@@ -160,7 +180,7 @@ def write(path: str | os.PathLike[str], sound: Sound, force: bool = False, subty
     with atomic(name, force) as temporary:
         try:
             with soundfile.SoundFile(temporary, "w", sound.rate, sound.channels, wanted, format=kind) as file:
-                # libsndfile's Vorbis encoder overflows the stack when it is given minutes at once
+                # in blocks, because libsndfile's Vorbis encoder overflows the stack when it gets minutes at once
                 for start in range(0, len(sound.samples), BLOCK):
                     file.write(sound.samples[start : start + BLOCK])
         except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -202,7 +222,11 @@ def length_of(path: str | os.PathLike[str]) -> Length:
 
 
 def resample(sound: Sound, rate: int) -> Sound:
-    """`sound` at `rate` Hz (soxr, very high quality: flat to 0.91 of the lower Nyquist)."""
+    """Resample `sound` to `rate` Hz by soxr at very high quality: flat up to 0.91 of the lower Nyquist frequency.
+
+    >>> resample(sine(440), 44_100).samples.shape
+    (22050, 1)
+    """
     if sound.rate == rate:
         return sound
     samples = soxr.resample(sound.samples, sound.rate, rate, quality="VHQ")

@@ -1,7 +1,7 @@
-"""The cache: embeddings and tables that were computed once, in a folder of the user, bounded in size.
+"""The cache: computed embeddings and tables, in a folder of the user, bounded in size.
 
-A name in the cache is the hash of everything that decides the bytes: the source, the options, the weights of the
-engine, the code of this program and the version of NumPy. So no entry is ever out of date, and clearing the cache loses
+The name of an entry is the hash of everything that decides its bytes: the source, the options, the weights of the
+engine, the code of this program and the version of NumPy. So no entry is ever out of date, and clearing the cache costs
 only time.
 """
 
@@ -23,9 +23,9 @@ from typing import TypeVar
 
 from nsynth_core.errors import UserError
 
-LIMIT = 2 << 30  # bytes; the least recently used go first
-FOLDER = "MAKE_WAVETABLE_CACHE"  # environment: another place than the system's own for caches
-PRUNE_EVERY = 64 << 20  # bytes this process writes between two looks at the whole
+LIMIT = 2 << 30  # bytes; the least recently used entries are removed first
+FOLDER = "MAKE_WAVETABLE_CACHE"  # environment variable: another folder than the system's folder for caches
+PRUNE_EVERY = 64 << 20  # bytes that this process writes between two checks of the size
 Value = TypeVar("Value")
 _NAME = re.compile(r"[0-9a-f]{64}\.npz")
 _written = 0
@@ -33,7 +33,7 @@ _written = 0
 
 @dataclass(frozen=True)
 class Info:
-    """`folder`, and how much is in it."""
+    """The folder of the cache, the number of its entries, and their size in bytes."""
 
     folder: Path
     entries: int
@@ -42,7 +42,7 @@ class Info:
 
 
 def folder() -> Path:
-    """Where the cache is; it may not exist yet."""
+    """The folder of the cache. It may not exist yet."""
     if given := os.environ.get(FOLDER):
         return Path(given)
     import platformdirs
@@ -66,9 +66,10 @@ def digest(*parts: object, packages: Sequence[str] = ("nsynth_core",)) -> str:
 def remember(
     name: str, make: Callable[[], Value], save: Callable[[Path, Value], None], load: Callable[[Path], Value]
 ) -> Value:
-    """The value called `name`: loaded from the cache, or made and saved there.
+    """Load the value called `name` from the cache, or make it and save it there.
 
-    name: of `digest`
+    name: a result of `digest`
+    make: computes the value
     save: writes an .npz file and replaces an existing one
     load: raises UserError for a damaged file; the value is then made again
 
@@ -82,19 +83,19 @@ def remember(
 
 
 def recall(name: str, load: Callable[[Path], Value]) -> Value | None:
-    """The value called `name`, or None where it is not kept, or damaged."""
+    """The value called `name`; None where it is not in the cache, or damaged."""
     path = place(name)
     if path.exists():
         with contextlib.suppress(UserError, OSError):
             value = load(path)
             with contextlib.suppress(OSError):
-                os.utime(path)  # used now: thrown away last
+                os.utime(path)  # marks it as used now
             return value
     return None
 
 
 def keep(name: str, value: Value, save: Callable[[Path, Value], None]) -> None:
-    """Keep a value, if the cache can be written."""
+    """Save a value. Does nothing where the cache cannot be written."""
     path = place(name)
     with contextlib.suppress(UserError, OSError):
         save(path, value)
@@ -102,28 +103,28 @@ def keep(name: str, value: Value, save: Callable[[Path, Value], None]) -> None:
 
 
 def place(name: str) -> Path:
-    """Where the value called `name` is, or would be."""
+    """The path of the value called `name`, whether it exists or not."""
     return folder() / name[:2] / f"{name}.npz"
 
 
 def info() -> Info:
-    """What is in the cache."""
+    """Measure the cache."""
     sizes = [size for _, size, _ in _entries()]
     return Info(folder(), len(sizes), sum(sizes))
 
 
 def clear() -> Info:
-    """Empty the cache; what was in it. Only its own files are removed."""
+    """Empty the cache, and return its size before. Files that are not its own stay."""
     before = info()
     for part in folder().glob("[0-9a-f][0-9a-f]"):
         shutil.rmtree(part, ignore_errors=True)
     with contextlib.suppress(OSError):
-        folder().rmdir()  # stays where anything else is in it
+        folder().rmdir()  # fails where other files are in it
     return before
 
 
 def prune(limit: int = LIMIT) -> None:
-    """Remove the least recently used until a tenth of `limit` bytes is free, if the cache has grown above it."""
+    """Where the cache is larger than `limit` bytes, remove its least recently used entries down to 90 % of it."""
     entries = sorted(_entries())
     total = sum(size for _, size, _ in entries)
     if total <= limit:
@@ -137,16 +138,17 @@ def prune(limit: int = LIMIT) -> None:
 
 
 def _entries() -> list[tuple[float, int, Path]]:
-    """(last use, bytes, path) of every file."""
-    found = []
+    """The time of last use, the size in bytes and the path of every entry."""
+    entries = []
     for path in folder().glob("[0-9a-f][0-9a-f]/*"):
         with contextlib.suppress(OSError):  # another process may remove it now
             stat = path.stat()
-            found.append((stat.st_mtime if _NAME.fullmatch(path.name) else 0.0, stat.st_size, path))
-    return found
+            entries.append((stat.st_mtime if _NAME.fullmatch(path.name) else 0.0, stat.st_size, path))
+    return entries
 
 
 def _count(size: int) -> None:
+    """Note that `size` bytes were written, and prune the cache from time to time."""
     global _written
     _written += size
     if _written >= PRUNE_EVERY:
@@ -155,18 +157,19 @@ def _count(size: int) -> None:
 
 
 def program(packages: Sequence[str] = ("nsynth_core",)) -> list[str]:
-    """The hash of the code in `packages`, and what else decides the last bits of what it computes."""
+    """What else decides the last bits of a value: the code of `packages`, NumPy, the machine and the runtime."""
     import numpy as np
 
     from nsynth_core.harmonic.runtime import NUMPY, runtime_name
 
-    # LiteRT goes without saying: what it computed before there was another runtime stays in the cache
+    # LiteRT adds nothing, so that entries from before there was another runtime stay valid
     runtime = [NUMPY] if runtime_name() == NUMPY else []
     return [_code(tuple(packages)), np.__version__, platform.machine(), *runtime]
 
 
 @lru_cache(maxsize=8)
 def _code(packages: tuple[str, ...]) -> str:
+    """The SHA-256 of the names and the text of all Python files in `packages`."""
     digest_ = hashlib.sha256()
     for package in packages:
         spec = find_spec(package)

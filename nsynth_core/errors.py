@@ -48,7 +48,7 @@ class UsageError(UserError):
 
 
 class FileExists(UserError):
-    """The file `path` exists, and nobody allowed to replace it."""
+    """The file `path` exists, and replacing it was not allowed."""
 
     path: Path
 
@@ -80,7 +80,7 @@ class MissingExtra(UserError):
         super().__init__(f"{what} is not installed")
 
 
-# module → the optional dependencies that bring it, and what people call it
+# module → the extra that installs it, and its usual name
 OPTIONAL_MODULES = {
     "distributed": ("cluster", "Dask"),
     "fluidsynth": ("train", "pyfluidsynth"),
@@ -107,7 +107,7 @@ def _one_line(text: str) -> str:
 
 
 def _restored(kind: type[UserError], args: tuple[object, ...], state: dict[str, object]) -> UserError:
-    """A pickled error again: its class need not be called with the same arguments."""
+    """An unpickled error, made without a call of its class, whose arguments may be different ones."""
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error

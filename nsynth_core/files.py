@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, never over another unasked; their hash; names that Windows reserves."""
+"""Writing files atomically and without replacing others, hashes of files, and names that Windows reserves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def atomic(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
     """
     target = Path(path)
     check_free(target, force)
-    # the suffix is kept: libsndfile and others choose the format by it
+    # the suffix is kept, because libsndfile and other libraries choose the format by it
     temporary = target.with_name(f".{target.stem}.{os.urandom(4).hex()}.part{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

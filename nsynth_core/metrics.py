@@ -1,4 +1,4 @@
-"""Distances between spectra, and scores of a blend."""
+"""Distances between spectra, and measures of the path of a blend."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import numpy as np
 from nsynth_core.audio import Floats
 from nsynth_core.sound.features import Features, hz_to_erb
 
-RANGE_DB = 60.0
-NEGLIGIBLE = 0.02
-TOP_SHARE = 0.85  # of the power, below the rolloff
+RANGE_DB = 60.0  # below the strongest partial; lower levels do not count
+NEGLIGIBLE = 0.02  # change of a descriptor that `monotony` ignores
+TOP_SHARE = 0.85  # share of the power below the rolloff frequency
 
 
 def spectral_distance(true_db: Floats, other_db: Floats, range_db: float = RANGE_DB) -> Floats:
-    """Log-spectral distance in dB of each frame, (T, K) and (T, K) → (T,).
+    """The log-spectral distance of each frame in dB, float32 (T,).
 
-    Root mean square over the partials that either has within `range_db` of the true frame's strongest; what lies lower
-    counts as lying there, so a spurious partial counts and an inaudible one does not.
+    true_db, other_db: (T, K) levels of partials
+    range_db: levels lower than this below the true frame's strongest partial are raised to that floor
+    It is the root mean square difference over the partials above the floor in either frame. So a spurious partial
+    counts, and an inaudible one does not.
+
+    >>> spectral_distance(np.float32([[0, -10, -90]]), np.float32([[0, -16, -80]])).round().tolist()
+    [4.0]
     """
     floor = true_db.max(1, keepdims=True) - range_db
     used = (true_db > floor) | (other_db > floor)
@@ -25,16 +30,20 @@ def spectral_distance(true_db: Floats, other_db: Floats, range_db: float = RANGE
 
 
 def partial_error(true_db: Floats, other_db: Floats, range_db: float = RANGE_DB) -> Floats:
-    """Absolute errors in dB of all partials within `range_db` of their true frame's strongest, one flat array."""
+    """The absolute errors in dB of all partials within `range_db` of their true frame's strongest, as a flat array.
+
+    >>> partial_error(np.float32([[0, -10, -90]]), np.float32([[1, -16, 0]])).tolist()
+    [1.0, 6.0]
+    """
     used = true_db > true_db.max(1, keepdims=True) - range_db
     return np.asarray(np.abs(true_db - other_db)[used])
 
 
 def descriptors(features: Features) -> Floats:
-    """(T, 6) of a listener's first words about a steady sound, each scaled to a range of about 1:
+    """Six timbre descriptors of each frame, each scaled to a range of about 1, float32 (T, 6).
 
-    brightness (centroid), width (spread), top (85 % rolloff), all on the ERB scale; share of the fundamental; share of
-    odd partials; share of noise (Peeters et al. 2011, "The Timbre Toolbox").
+    They are the centroid, the spread and the 85 % rolloff on the ERB scale; the share of the fundamental; the share of
+    odd partials; the share of noise (Peeters et al. 2011, "The Timbre Toolbox").
     """
     power = 10.0 ** (features.partials_db / 10)
     total = power.sum(1, keepdims=True) + 1e-15
@@ -44,7 +53,7 @@ def descriptors(features: Features) -> Floats:
     centroid = (share * place).sum(1)
     spread = np.sqrt(np.maximum((share * (place - centroid[:, None]) ** 2).sum(1), 0))
     cumulated = np.cumsum(share, axis=1)
-    # interpolated between partials: the index alone would jump
+    # interpolated between partials, because the index would jump
     index = np.argmax(cumulated >= TOP_SHARE, axis=1)
     rows = np.arange(len(index))
     before = np.where(index > 0, cumulated[rows, np.maximum(index - 1, 0)], 0)
@@ -57,11 +66,15 @@ def descriptors(features: Features) -> Floats:
 
 
 def monotony(values: Floats) -> float | None:
-    """How directly the columns of (n, d) go from first to last value: mean of |net change| / total variation.
+    """How directly the columns of `values` (n, d) go from their first to their last value, 0..1; 1 is monotone.
 
-    1 is monotone. Columns that hardly change (by less than NEGLIGIBLE) do not count; None where none does.
+    It is the mean of |net change| / total variation over the columns. Columns that change by NEGLIGIBLE or less do not
+    count. None where no column counts.
+
+    >>> monotony(np.float32([[0.0], [1.0], [0.5], [1.5]]))
+    0.6
     """
-    exact = values.astype(np.float64)  # in single precision the way may come out shorter than its ends are apart
+    exact = values.astype(np.float64)  # in single precision the variation may come out smaller than the net change
     net = np.abs(exact[-1] - exact[0])
     path = np.maximum(np.abs(np.diff(exact, axis=0)).sum(0), net)
     counted = net > NEGLIGIBLE
@@ -69,11 +82,19 @@ def monotony(values: Floats) -> float | None:
 
 
 def level_dip(level_db: Floats) -> float:
-    """How far a path's level falls under the straight line between its ends, dB >= 0."""
+    """How far the level of a path (n,) in dB falls below the straight line between its ends, >= 0.
+
+    >>> level_dip(np.asarray([-10.0, -16.0, -12.0]))
+    5.0
+    """
     line = np.linspace(level_db[0], level_db[-1], len(level_db))
     return float(np.maximum(line - level_db, 0).max())
 
 
 def step_ratio(steps: Floats) -> float:
-    """Largest over mean of a path's steps; 1 is even."""
+    """The largest step of a path (n,) divided by the mean step, >= 1; 1 is even.
+
+    >>> step_ratio(np.asarray([1.0, 3.0, 2.0]))
+    1.5
+    """
     return float(steps.max() / max(float(steps.mean()), 1e-9))

@@ -1,4 +1,4 @@
-"""Note names ↔ MIDI ↔ Hz. C4 is MIDI 60, A4 is 440 Hz; a MIDI number may be fractional (60.5 is a quarter tone up)."""
+"""Note names, MIDI numbers and Hz. C4 is MIDI 60 and A4 is 440 Hz. MIDI 60.5 is C4 +50 cents."""
 
 from __future__ import annotations
 
@@ -17,23 +17,35 @@ _MIDI = re.compile(rf"-?(?:{_NUMBER})")
 
 
 def midi_to_hz(midi: float) -> float:
-    """Hz of a MIDI number, equal temperament, A4 = 69 = 440 Hz."""
+    """Convert a MIDI number to Hz in equal temperament.
+
+    >>> midi_to_hz(69), round(midi_to_hz(60), 2)
+    (440.0, 261.63)
+    """
     return float(440.0 * 2.0 ** ((midi - 69.0) / 12.0))
 
 
 def hz_to_midi(hz: float) -> float:
-    """MIDI number (fractional) of a frequency in Hz > 0."""
+    """Convert a frequency in Hz, > 0, to a fractional MIDI number.
+
+    >>> hz_to_midi(220)
+    57.0
+    """
     return 69.0 + 12.0 * math.log2(hz / 440.0)
 
 
 def note_name(midi: float) -> str:
-    """Name of the nearest key: 57 → "A3", 61.2 → "C#4", -1 → "B-2"."""
+    """The name of the nearest key.
+
+    >>> note_name(57), note_name(61.2), note_name(-1)
+    ('A3', 'C#4', 'B-2')
+    """
     key = math.floor(midi + 0.5)
     return f"{NAMES[key % 12]}{key // 12 - 1}"
 
 
 def cents_name(midi: float) -> str:
-    """Name of the nearest key, and how many cents the pitch lies off it.
+    """The name of the nearest key, and the deviation of the pitch from it in cents.
 
     >>> cents_name(57.12), cents_name(57.0)
     ('A3 +12 cents', 'A3')
@@ -48,8 +60,13 @@ def _from_name(letter: str, accidental: str, octave: str) -> float:
 
 
 def parse_pitch(text: str) -> float:
-    """MIDI number of "C3", "Eb2", "F#-1", "A3+12" (cents), "60", "60.5" or "440Hz". Raises UsageError for anything
-    else and for pitches outside LOW_MIDI..HIGH_MIDI."""
+    """Convert a note name (with cents), a MIDI number or a frequency to a MIDI number.
+
+    Raises UsageError for any other text and for pitches outside LOW_MIDI..HIGH_MIDI.
+
+    >>> [parse_pitch(text) for text in ("C3", "Eb2", "F#-1", "A3+12", "60.5", "440Hz")]
+    [48.0, 39.0, 6.0, 57.12, 60.5, 69.0]
+    """
     plain = re.sub(r"\s", "", text)
     if match := _NOTE.fullmatch(plain):
         midi = _from_name(*match.group(1, 2, 3)) + float(match.group(4) or 0) / 100
@@ -65,13 +82,18 @@ def parse_pitch(text: str) -> float:
 
 
 def pitch_in_name(stem: str) -> float | None:
-    """The pitch a file's stem ends in: NSynth's NAME_PITCH ("flute_48", "bass_electronic_018-036-127" is pitch 36 at
-    velocity 127; "flute_48_embeddings" as its tools write) or a note ("flute_C3", "Piano Eb2", "pad-F#-1"). None where
-    there is none."""
+    """The MIDI number at the end of a file's stem; None where there is none.
+
+    It is a note name, or a number in one of NSynth's forms: NAME_PITCH, NAME_ID-PITCH-VELOCITY of its dataset, and
+    NAME_PITCH_embeddings of its tools.
+
+    >>> [pitch_in_name(stem) for stem in ("flute_48", "bass_018-036-127", "a_48_embeddings", "Piano Eb2", "pad-F#-1")]
+    [48.0, 36.0, 48.0, 39.0, 6.0]
+    """
     stem = stem.removesuffix("_embeddings")
     if match := re.search(r"(?:^|_)\d{3}-(\d{3})-\d{3}$", stem):
         return float(match.group(1)) if int(match.group(1)) <= 127 else None
-    # a negative octave needs its own dash: "pad-F#-1"; "x-C-3" can only be read the same way
+    # a dash before the octave is a minus sign: "pad-F#-1"
     if match := re.search(r"(?:^|[_\s.\-])([A-Ga-g])(#|♯|s|b|♭)?(-?\d)$", stem):
         return _from_name(match.group(1), match.group(2) or "", match.group(3))
     if match := re.search(r"_(\d{1,3})$", stem):

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from nsynth_core.errors import UserError
 
-MAX_WAITING = 64  # jobs and results of `in_threads` in memory
-FEWEST_BLOCKS = 32  # from here on starting threads pays
+MAX_WAITING = 64  # jobs and results of `in_threads` in memory at once
+FEWEST_BLOCKS = 32  # with fewer blocks, starting threads takes longer than it saves
 IDLE_SECONDS = 30  # after which a process without a job ends, for example because its parent was killed
 Result = TypeVar("Result")
 

@@ -1,1 +1,1 @@
-"""Instruments, what lies between them, and the engines that blend them."""
+"""Instruments, their embeddings, and the engines that blend them into notes and tables."""

@@ -1,4 +1,4 @@
-"""The Coder protocol, features to embedding and back, and the coders by name."""
+"""The Coder protocol, which turns features into an embedding and back, and the coders by name."""
 
 from __future__ import annotations
 
@@ -14,23 +14,31 @@ CODERS = ("harmonic", "crossfade", "envelope", "transport")
 
 
 class Coder(Protocol):
-    """Turns features into an embedding and back. Embeddings are blended by `nsynth_core.blending.embedding.mix`."""
+    """Turns features into an embedding and back. `nsynth_core.blending.embedding.mix` blends embeddings.
+
+    name: one of CODERS
+    version: for provenance; the harmonic coder's is the hash of its weights
+    """
 
     name: str
-    version: str  # for provenance: of the harmonic coder, the hash of its weights
+    version: str
 
     def encode(self, features: Features) -> Embedding:
-        """The embedding of a sound. decode(encode(features), features.f0_hz) gives the features back."""
+        """The embedding of a sound. decode(encode(features), features.f0_hz) restores the features."""
         ...
 
     def decode(self, embedding: Embedding, f0_hz: Floats, detail: float = 1.0) -> Features:
-        """Features of `embedding` at the pitch `f0_hz` (T,). `detail` 0..1 scales what a network misses of sources."""
+        """The features of `embedding` at the pitch `f0_hz` (T,) in Hz. `detail`, 0..1, scales residuals."""
         ...
 
 
 @lru_cache(maxsize=len(CODERS))
 def load_coder(name: str) -> Coder:
-    """The coder called `name`, one of CODERS. Raises UsageError for another name."""
+    """The coder called `name`, one of CODERS. Raises UsageError for any other name.
+
+    >>> load_coder("envelope").version
+    '1'
+    """
     if name == "harmonic":
         from nsynth_core.harmonic.coder import HarmonicCoder
 

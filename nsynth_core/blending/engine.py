@@ -1,4 +1,4 @@
-"""The protocol of an engine: what is asked of it (Row), what it makes (Blend), and how its progress is shown."""
+"""The protocol of an engine: its request (Row), its result (Blend), and how it reports progress (Watch)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nsynth_core.blending.instrument import Instrument
 
 ENGINES = (*CODERS, "nsynth")
 MAX_TIMELINES = 64  # kept in memory: rows between the same instruments at the same pitch share one
-Update = Callable[[int, int, str], None]  # items done, items in all, a remark
-Watch = Callable[[str, str], AbstractContextManager[Update]]  # what is counted, what to say before it starts
-# how an engine that makes notes only gets frames: (notes, MIDI pitch, frames, stereo) → (channels, frames, 2048)
+Update = Callable[[int, int, str], None]  # items done, number of items, a remark
+Watch = Callable[[str, str], AbstractContextManager[Update]]  # name of the counted items, message before the start
+# cuts frames out of the notes of an engine: (notes, MIDI pitch, frames, stereo) → (channels, frames, 2048)
 Cut = Callable[[Sequence[Sound], float, int, bool], Floats]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is asked of an engine: notes between `instruments`, and one table.
+    """A request to an engine: notes between `instruments`, and one table.
 
-    pitch: MIDI; None for the pitch of the leading recording, note by note as it moves
+    pitch: MIDI number; None for the pitch contour of the leading recording
     mixes: one for each note. Each holds weights (instruments,), or a path of weights (n, instruments) that the note
         walks from its start to its end. Weights are >= 0 and sum to 1.
     path: weights (frames, instruments) along the table; None where no table is wanted. An engine that cuts frames out
@@ -38,13 +38,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Blend:
-    """What an engine made of a Row.
+    """The result of an engine for one Row.
 
-    notes: one function for each of the row's mixes. It renders the note, at the level at which it came out.
+    notes: one function for each of the row's mixes. It renders the note. Its level is not normalised.
     walk: `walk(stereo)` gives the frames of the row's table, float32 (channels, frames, 2048), not yet shaped: one
         channel, or left and right
 
-    All may be called in any thread.
+    All of them may be called in any thread.
     """
 
     notes: Sequence[Callable[[], Sound]]
@@ -54,10 +54,13 @@ class Blend:
 class Engine(Protocol):
     """Blends instruments into notes and tables.
 
-    coder     what the instruments must have been coded by (`nsynth_core.blending.instrument.load_instrument`)
-    latent    numbers a frame of encodings that are taken for sounds; None takes none
+    coder     the coder with which instruments must be loaded (`nsynth_core.blending.instrument.load_instrument`)
+    latent    numbers per frame of the encodings that are accepted as sounds; None accepts no encodings
     seed      of its noise
-    facts     what files say of it beside its name and `version`; `versions` of the libraries that it alone needs
+    name      one of ENGINES
+    version   for provenance
+    facts     further facts for provenance
+    versions  of the libraries that this engine alone needs
     """
 
     coder: Coder
@@ -84,12 +87,17 @@ class Engine(Protocol):
         moment: float | None = None,
         watch: Watch = ...,
     ) -> Iterator[Blend]:
-        """The rows in order. Notes last `seconds`, None as long as the leading recording, and are stereo at `rate` Hz;
-        without a rate none are made. `mono`: left and right may be alike. `moment`: seconds of a note that only a
-        frame is cut from, where one is; None for the engine's own."""
+        """Blend every row, in order.
+
+        seconds: length of the notes; None for that of the leading recording
+        rate: of the stereo notes in Hz; None makes no notes
+        mono: left and right may be equal
+        moment: seconds of a note from which only a frame is cut; None for the engine's default
+        watch: shows the progress
+        """
         ...
 
 
-def unwatched(what: str, said: str) -> AbstractContextManager[Update]:
+def unwatched(what: str, message: str) -> AbstractContextManager[Update]:
     """A Watch that shows nothing."""
     return nullcontext(lambda done, total, note: None)

@@ -56,9 +56,9 @@ def single_note(
     rate: int = 48_000,
     dry: float = 0.0,
 ) -> Sound:
-    """One note between `instruments`, stereo at `rate` Hz, its peak at most -0.3 dBFS.
+    """Render one note between `instruments`, stereo at `rate` Hz, its peak at most -0.3 dBFS.
 
-    weights: (instruments,), or a path (n, instruments) that the note walks; >= 0, sum 1
+    weights: (instruments,), or a path (n, instruments) along the note; >= 0, sum 1
     pitch: MIDI; None follows the first recording
     seconds: None for the length of the first recording
     dry: >= 0, the gain of that recording under the blend; `seconds` must then be None

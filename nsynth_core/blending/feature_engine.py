@@ -47,7 +47,7 @@ class FeatureEngine:
         self.name, self.version = coder.name, coder.version
         self.facts: Mapping[str, str] = {}
         self.versions: Mapping[str, str] = {}
-        self.encode, self.decode = coder.encode, coder.decode  # for callers that take the stages one by one
+        self.encode, self.decode = coder.encode, coder.decode  # for callers that run the stages separately
 
     def blend(
         self,

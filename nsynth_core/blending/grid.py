@@ -1,4 +1,4 @@
-"""A grid: the blends of two or four corner instruments over pitch x mix."""
+"""A grid: the blends of two corner instruments, or of a square of them, over pitch and mix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from nsynth_core.blending.weights import corner_weights, side
 
 @dataclass(frozen=True)
 class GridSpec:
-    """`mixes` points from one sound to the next, MIDI `pitches`, `seconds` and `rate` of notes, `frames` of tables."""
+    """The size of a grid.
+
+    mixes: points from one sound to its neighbour, both included, 2 or more
+    pitches: MIDI numbers
+    seconds, rate: of the notes
+    weights: rule of `nsynth_core.blending.weights.corner_weights`
+    frames: of each table
+
+    >>> GridSpec(mixes=5, pitches=(48.0,)).places(corners=4)
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
 
     mixes: int
     pitches: tuple[float, ...]
@@ -24,22 +34,24 @@ class GridSpec:
     frames: int = 64
 
     def side(self, corners: int) -> int:
-        """Points a side between two corners, or a square of n x n: the sounds lie on points."""
+        """The number of points on a side of the grid between `corners` sounds. The sounds lie on points."""
         return (self.mixes - 1) * (side(corners) - 1) + 1
 
     def places(self, corners: int) -> list[float]:
-        """Where the mixes of a row lie, 0..1, and the rows of a square."""
+        """The positions 0..1 of the mixes in a row, and of the rows in a square."""
         return [float(place) for place in np.linspace(0, 1, self.side(corners))]
 
     def rows(self, instruments: Sequence[Instrument]) -> Iterator[tuple[float, float, Row]]:
-        """(pitch, y, what is asked of an engine) row by row at every pitch: its mixes from left to right, and the table
-        that walks it. Two instruments make one row."""
+        """The requests (MIDI pitch, y, Row) for an engine, row by row at every pitch.
+
+        A Row has the mixes from left to right, and a table along them. Two instruments give one row per pitch.
+        """
         corners = len(instruments)
         places = self.places(corners)
         for pitch in self.pitches:
             for y in places if corners > 2 else [0.0]:
                 mixes, path = (
-                    np.stack([corner_weights(x, y, corners, self.weights) for x in way])
-                    for way in (places, np.linspace(0, 1, self.frames))
+                    np.stack([corner_weights(x, y, corners, self.weights) for x in positions])
+                    for positions in (places, np.linspace(0, 1, self.frames))
                 )
                 yield pitch, y, Row(tuple(instruments), pitch, mixes, path)

@@ -145,9 +145,8 @@ def lock(
             middle = ((weight * error).sum(1) / (weight.sum(1) + 1e-30))[:, None]
         loud = power.sum(1)
         delta = _smooth(loud * middle[:, 0], 3) / (_smooth(loud, 3) + 1e-30)
-        delta = np.convolve(
-            np.pad(delta, 1, "edge"), [0.5, 0.5], "valid"
-        )  # from the intervals between frames to the frames
+        # from the intervals between frames to the frames
+        delta = np.convolve(np.pad(delta, 1, "edge"), [0.5, 0.5], "valid")
         known = voiced & np.append(inside, inside[-1]) & np.append(inside[0], inside)
         f0_hz = f0_hz * np.clip(1 + delta / f0_hz, 0.95, 1.05)
         f0_hz = bridge(f0_hz, known if known.any() else voiced)
