@@ -45,6 +45,25 @@ class Length(Enum):
     DECLARED_SHORTER = "declared shorter"  # more samples than declared
 
 
+class SoundFault(Enum):
+    """Why a file cannot be used as a sound."""
+
+    RATE = "rate"  # outside MIN_RATE..MAX_RATE
+    CHANNELS = "channels"  # more than MAX_CHANNELS
+    LENGTH = "length"  # more than MAX_SECONDS
+    FORMAT = "format"  # libsndfile cannot read it
+    NOT_FINITE = "not finite"  # NaN or infinite samples
+    LEVEL = "level"  # peaks above LOUDEST
+
+
+class UnusableSound(UserError):
+    """The file `path` cannot be used as a sound. `fault` is the kind of the reason, `message` the reason."""
+
+    def __init__(self, fault: SoundFault, message: str, path: Path):
+        self.fault = fault
+        super().__init__(message, path=path)
+
+
 @dataclass(frozen=True)
 class Sound:
     """Audio.
@@ -87,8 +106,11 @@ def _power(x: Floats) -> float:
 
 
 def read(path: str | os.PathLike[str]) -> Sound:
-    """Read any file libsndfile reads. Raises UserError: missing, not audio, empty, silent, NaN, absurd rate, length or
-    channels."""
+    """Read a sound file of any format of libsndfile.
+
+    Raises UnusableSound for a file that is not a sound, holds NaN or peaks above LOUDEST, or has a rate, a length or a
+    number of channels outside the limits; UserError for a missing, empty or silent file and for a folder.
+    """
     name = Path(path)
     if not name.exists():
         raise UserError("no such file", path=name)
@@ -100,29 +122,27 @@ def read(path: str | os.PathLike[str]) -> Sound:
         with _opened(name) as file:
             rate, channels, declared = file.samplerate, file.channels, file.frames
             if not MIN_RATE <= rate <= MAX_RATE:
-                raise UserError(
-                    f"sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz; resample it first", path=name
-                )
+                fact = f"sample rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz"
+                raise UnusableSound(SoundFault.RATE, fact, name)
             if channels > MAX_CHANNELS:
-                raise UserError(f"{channels} channels; export it as mono or stereo first", path=name)
+                raise UnusableSound(SoundFault.CHANNELS, f"{channels} channels", name)
             if declared > MAX_SECONDS * rate:
-                raise UserError(f"longer than {MAX_SECONDS:.0f} s; cut out the note first", path=name)
+                raise UnusableSound(SoundFault.LENGTH, f"longer than {MAX_SECONDS:.0f} s", name)
             samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError) as error:
         why = "the file is empty" if name.stat().st_size == 0 else _reason(str(error))
-        raise UserError(
-            f"not a readable sound file ({why}); export it as WAV, AIFF, FLAC, OGG or MP3", path=name
-        ) from error
+        raise UnusableSound(SoundFault.FORMAT, f"not a readable sound file ({why})", name) from error
     if len(samples) < 2:
         raise UserError("holds no more than one sample; at least three periods of a note are needed", path=name)
     # the extremes of each channel, which also show NaN and infinity
     low, high = (np.array([extreme(channel) for channel in samples.T]) for extreme in (np.min, np.max))
     if not np.isfinite([low, high]).all():
-        raise UserError("holds NaN or infinite samples; export it again", path=name)
+        raise UnusableSound(SoundFault.NOT_FINITE, "holds NaN or infinite samples", name)
     if float((high - low).max()) < SILENCE:  # a constant offset is not a sound
         raise UserError("silent (peak below -100 dBFS)", path=name)
     if float(np.maximum(-low, high).max()) > LOUDEST:
-        raise UserError("peaks far above full scale; not sound, or damaged: export it again", path=name)
+        fact = "peaks far above full scale; not sound, or damaged"
+        raise UnusableSound(SoundFault.LEVEL, fact, name)
     return Sound(samples, rate)
 
 

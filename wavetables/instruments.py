@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nsynth_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from nsynth_core.audio import Sound
+    from nsynth_core.audio import Sound, UnusableSound
     from nsynth_core.blending.engine import Engine
     from nsynth_core.blending.instrument import Instrument
     from nsynth_core.blending.origins import Detection
@@ -107,6 +107,26 @@ def describe(instrument: Instrument) -> list[str]:
     else:
         return []
     return [f"{instrument.label}: {text}"]
+
+
+def with_advice(error: UnusableSound) -> str:
+    """The line for a file that cannot be used as a sound: the fact, and what to do, for manifests and the terminal.
+
+    >>> from nsynth_core.audio import SoundFault, UnusableSound
+    >>> with_advice(UnusableSound(SoundFault.LENGTH, "longer than 600 s", Path("a.wav")))
+    'a.wav: longer than 600 s; cut out the note first'
+    """
+    from nsynth_core.audio import SoundFault
+
+    advice = {
+        SoundFault.RATE: "; resample it first",
+        SoundFault.CHANNELS: "; export it as mono or stereo first",
+        SoundFault.LENGTH: "; cut out the note first",
+        SoundFault.FORMAT: "; export it as WAV, AIFF, FLAC, OGG or MP3",
+        SoundFault.NOT_FINITE: "; export it again",
+        SoundFault.LEVEL: ": export it again",
+    }
+    return f"{error}{advice[error.fault]}"
 
 
 def _describe_pitch(detection: Detection) -> str:

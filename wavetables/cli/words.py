@@ -30,10 +30,11 @@ def sentence(error: UserError, command: str = "") -> str:
     """
     if type(error) in (UserError, UsageError):
         return str(error)
+    from nsynth_core.audio import UnusableSound
     from nsynth_core.parallel import WorkerKilled
     from nsynth_core.pitch import Unpitched
     from wavetables.formats.common import Clipping
-    from wavetables.instruments import NeedsSound, NothingToLayer
+    from wavetables.instruments import NeedsSound, NothingToLayer, with_advice
 
     if isinstance(error, FileExists):
         return f"{error}; choose another -o or add --force"
@@ -43,6 +44,8 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"{error}; install it: pip install 'make-wavetable[{error.extra}]'"
     if isinstance(error, Unpitched):
         return f"{error}; {_pitch_advice(error, command)}"
+    if isinstance(error, UnusableSound):
+        return with_advice(error)
     if isinstance(error, Clipping):
         return f"{error}; normalize it first: convert --fix"
     if isinstance(error, NothingToLayer):

@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from nsynth_core import audio, cache
-from nsynth_core.audio import Floats, Sound
+from nsynth_core.audio import Floats, Sound, UnusableSound
 from nsynth_core.blending.engine import Watch, unwatched
 from nsynth_core.errors import UserError
 from nsynth_core.files import atomic, sha256
@@ -26,6 +26,7 @@ from wavetables.formats import registry
 from wavetables.formats.common import facts_from, facts_text, to_int16
 from wavetables.importing import Settings, import_tables
 from wavetables.inspection import describe, inspect
+from wavetables.instruments import with_advice
 from wavetables.packs import plan, spectra, sweeps
 from wavetables.packs.errors import OutOfMemory
 from wavetables.packs.plan import Item, Pack, Recording, Sweep
@@ -49,6 +50,8 @@ class Failure:
     @property
     def why(self) -> str:
         """The reason in words, as the manifest holds it. For a sound without a pitch they say how a recipe gives it."""
+        if isinstance(self.error, UnusableSound):
+            return with_advice(self.error)
         if not isinstance(self.error, Unpitched):
             return str(self.error)
         note = "C3" if self.error.guess is None else note_name(self.error.guess)
