@@ -119,7 +119,7 @@ def test_a_refusal_keeps_its_reason_whatever_the_file_is_called(
     err = capsys.readouterr().err
     assert "take;2.wav: no " in err
     assert "it sounds like noise, a drum or silence" in err
-    assert "e.g. take;2.wav@" in err
+    assert "e.g. 'take;2.wav@" in err  # quoted, so that it can be pasted
 
 
 def test_blend_of_a_sound_above_the_range_names_only_what_blend_has(
@@ -129,7 +129,7 @@ def test_blend_of_a_sound_above_the_range_names_only_what_blend_has(
     run("blend high.wav ah.wav -o x.wav", 1)
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "is not within A0..C8; give its pitch behind its name, e.g. high.wav@" in err
+    assert "is not within A0..C8; give a recording of a lower note" in err
     for wrong in ("range", "--pitch", "--unpitched"):
         assert wrong not in err
     run("blend high.wav@F#8 ah.wav -o x.wav")

@@ -133,7 +133,7 @@ def test_start_and_end(write):
     assert len(made.table.frames) == pytest.approx(0.5 * midi_to_hz(64), abs=2)
     with pytest.raises(UserError, match=r"x\.wav: nothing between 3 and 2 s"):
         one(write(x), start=3.0)
-    with pytest.raises(UsageError, match="the end behind it"):
+    with pytest.raises(UsageError, match="the end must be later than the start"):
         Settings(start=1.0, end=0.5)
 
 

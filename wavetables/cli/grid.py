@@ -41,8 +41,12 @@ Output = Annotated[
 Pitches = Annotated[str | None, typer.Option(metavar="C2,C3,...", help="Only these pitches, separated by commas.")]
 Duration = Annotated[float | None, typer.Option(metavar="SECONDS", help="Length of a note, 0.1..60.")]
 Rate = Annotated[int | None, typer.Option(metavar="HZ", help="Sample rate: 44100, 48000, 88200 or 96000.")]
-Notes = Annotated[bool, typer.Option("--notes/--no-notes", help="Write the notes (default), or not.")]
-Tables = Annotated[bool, typer.Option("--tables/--no-tables", help="Write the tables (default), or not.")]
+Notes = Annotated[
+    bool, typer.Option("--notes/--no-notes", show_default=False, help="--notes (default): write the notes.")
+]
+Tables = Annotated[
+    bool, typer.Option("--tables/--no-tables", show_default=False, help="--tables (default): write the tables.")
+]
 Layout = Annotated[
     str,
     typer.Option(

@@ -29,7 +29,12 @@ Output = Annotated[
 ]
 Octave = Annotated[
     int,
-    typer.Option(min=-5, max=5, metavar="N", help="Octaves to move the pitch by. +1 makes two frames of one."),
+    typer.Option(
+        min=-5,
+        max=5,
+        metavar="N",
+        help="Move the detected pitch by N octaves. +1: one octave up, half the period for each frame.",
+    ),
 ]
 Span = Annotated[
     str | None,
@@ -56,8 +61,8 @@ Average = Annotated[
     str,
     typer.Option(
         metavar="N",
-        help="How many periods are averaged into a frame. auto: as many as serve each harmonic. off: one. 1 to 64: "
-        "so many.",
+        help="How many periods are averaged into a frame. auto: the number is chosen for each harmonic. off: "
+        "one period. 1 to 64: this number.",
     ),
 ]
 Level = Annotated[
@@ -82,7 +87,9 @@ Windows = Annotated[
     bool, typer.Option("--unpitched", help="Cut windows out of a sound that has no pitch, and crossfade their seams.")
 ]
 Plot = Annotated[bool, typer.Option("--plot", help="Write a picture beside each table: the pitch and the frames.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Say what was decided, fact by fact.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Print each decision about the sound, and the facts behind it.")
+]
 Formats = Annotated[
     str | None,
     typer.Option(
@@ -123,7 +130,8 @@ def import_(
 ) -> int:
     """Turn recordings into wavetables.
 
-    A SOURCE is a sound file or a folder of them. Its pitch is found, unless it is given, and its cycles become frames.
+    A SOURCE is a sound file or a folder of them. Its pitch is detected, or given with --pitch. Its cycles become
+    the frames of the table.
 
     \b
     make-wavetable import note.wav -o table.wav
@@ -151,7 +159,7 @@ def _check_output(sources: Sequence[str], output: Path | None, joined: bool, spl
     if joined and split:
         raise UsageError("--join makes one table, --split one for each note; leave one of them out")
     if output is None and not joined and (len(sources) > 1 or Path(sources[0]).is_dir()):
-        raise UsageError("several sources need -o FOLDER")
+        raise UsageError("several sources, or a folder, need a folder to write to; add -o FOLDER")
 
 
 def _pitch_options(pitch: str | None, octave: int, span: str | None, unpitched: bool) -> dict[str, Any]:

@@ -102,4 +102,5 @@ def _command(path: Path, mend: Mend) -> str:
     suffix = "" if path.is_dir() else MENDED_SUFFIXES.get(path.suffix.lower(), ".wav")
     target = f"{path.resolve().name if path.is_dir() else path.stem}-mended{suffix}"
     fix = ["--fix"] if mend is Mend.FIX else []
-    return shlex.join(["make-wavetable", "convert", str(path), target, *fix])
+    paths = [f"./{name}" if name.startswith("-") else name for name in (str(path), target)]  # not an option
+    return shlex.join(["make-wavetable", "convert", *paths, *fix])

@@ -36,7 +36,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="RULE",
-        help="How a place between the sounds weighs them. bilinear (default): by the area of the opposite rectangle. "
+        help="How much each sound counts at a mix. bilinear (default): by the area of the opposite rectangle. "
         "nsynth: by 1 - distance, as NSynth does.",
     ),
 ]
@@ -129,7 +129,9 @@ Formats = Annotated[
 Provenance = Annotated[
     bool,
     typer.Option(
-        "--provenance/--no-provenance", help="Write into each table's file where it comes from (default), or not."
+        "--provenance/--no-provenance",
+        show_default=False,
+        help="--provenance (default): write into each table's file where it comes from. --no-provenance: leave it out.",
     ),
 ]
 Author = Annotated[str | None, typer.Option(metavar="TEXT", help="The author's name, written into the tables' files.")]

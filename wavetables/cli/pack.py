@@ -114,8 +114,8 @@ def pack(
     """Make a finished pack of wavetables, with a page that plays it.
 
     A RECIPE is a TOML file that names recordings, sweeps between sounds, and grids (docs/packs.md). A FOLDER holds
-    recordings, and its subfolders are the categories. Options overrule the recipe. After an interruption the same
-    command continues.
+    recordings, and its subfolders are the categories. Options replace what the recipe says. After an interruption the
+    same command continues.
     """
     from wavetables.packs.planning import plan_pack, with_nsynth
 

@@ -67,7 +67,8 @@ STAGES = {  # of the work, in words
     "speed": "speed",
 }
 Limit = Annotated[
-    int | None, typer.Option(min=4, metavar="N", help="For a quick look: so many instruments of each kind.")
+    int | None,
+    typer.Option(min=4, metavar="N", help="Measure N instruments of each kind, for a quick look. Default: all."),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from nsynth_core.errors import FileExists, MissingExtra, NotWritable, UsageError, UserError
@@ -37,9 +38,10 @@ def sentence(error: UserError, command: str = "") -> str:
     from wavetables.instruments import NeedsSound, NothingToLayer, with_advice
 
     if isinstance(error, FileExists):
-        return f"{error}; choose another -o or add --force"
+        other = "" if command == "install" else f"choose another {_output(command)} or "
+        return f"{error}; {other}add --force"
     if isinstance(error, NotWritable):
-        return f"{error}; choose another -o"
+        return f"{error}; choose another {_output(command)}"
     if isinstance(error, MissingExtra):
         return f"{error}; install it: pip install 'make-wavetable[{error.extra}]'"
     if isinstance(error, Unpitched):
@@ -47,7 +49,8 @@ def sentence(error: UserError, command: str = "") -> str:
     if isinstance(error, UnusableSound):
         return with_advice(error)
     if isinstance(error, Clipping):
-        return f"{error}; normalize it first: convert --fix"
+        hint = "add --fix" if command == "convert" else "make-wavetable convert IN OUT --fix"
+        return f"{error}; normalize it first: {hint}"
     if isinstance(error, NothingToLayer):
         return f"--dry: {error}; leave it out"
     if isinstance(error, NeedsSound):
@@ -60,17 +63,35 @@ def sentence(error: UserError, command: str = "") -> str:
     return f"{error}; {advice}" if advice else str(error)
 
 
-def _pitch_advice(error: Unpitched, command: str) -> str:
-    """How `command` is told the pitch of a sound."""
+def _output(command: str) -> str:
+    """What `command` calls the file or folder that it writes."""
+    return "OUT" if command == "convert" else "-o"
+
+
+def pitch_word(midi: float) -> str:
+    """A pitch as options take it: a note name, and the cents that it is off.
+
+    >>> pitch_word(60.0), pitch_word(120.4), pitch_word(59.9)
+    ('C4', 'C9+40', 'C4-10')
+    """
     from nsynth_core.notes import note_name
 
-    note = "C3" if error.guess is None else note_name(error.guess)
+    cents = round(100 * (midi - round(midi)))
+    return note_name(midi) + (f"{cents:+d}" if cents else "")
+
+
+def _pitch_advice(error: Unpitched, command: str) -> str:
+    """How `command` is told the pitch of a sound."""
+    note = "C3" if error.guess is None else pitch_word(error.guess)
     if command == "import":
         widen = "widen --range or " if error.span else ""
         return f"{widen}give its pitch, e.g. --pitch {note}, or use --unpitched"
     if command == "watch":
         return f"give its pitch, e.g. --pitch {note}"
-    return f"give its pitch behind its name, e.g. {error.path or 'SOUND.wav'}@{note}"
+    if error.span and error.guess:
+        return "give a recording of a lower note"
+    example = f"{error.path or 'SOUND.wav'}@{note}"
+    return f"give its pitch after its name, e.g. {shlex.quote(example)}"
 
 
 def count(number: int, what: str) -> str:

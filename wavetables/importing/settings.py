@@ -66,7 +66,7 @@ class Settings:
             raise UsageError(f"a range of {self.low_hz:g}..{self.high_hz:g} Hz is empty; give the lower pitch first")
         first = self.start or 0.0
         if first < 0 or (self.end is not None and self.end <= first):
-            raise UsageError("the start lies at 0 seconds or later, and the end behind it")
+            raise UsageError("the end must be later than the start, and the start 0 seconds or later")
         for name, legal in (("phase", PHASES), ("spacing", SPACINGS), ("level", LEVELS), ("stereo", STEREO)):
             if getattr(self, name) not in legal:
                 raise UsageError(f"no {name} {getattr(self, name)!r}; legal: {', '.join(legal)}")
