@@ -108,7 +108,7 @@ class TestBlending:
         assert set(found) == set(blending.COMPARED)
         for scores in found.values():
             assert scores["step_even"] <= scores["step"] + 1e-6
-        # from dull to bright in closed form: every descriptor of the network's blends moves one way, a crossfade's does not
+        # from dull to bright in closed form: all descriptors of the network's blends move one way, a crossfade's do not
         assert found["harmonic"]["monotone"] == pytest.approx(1.0)
         assert 0.8 < found["crossfade"]["monotone"] < 0.95
         assert found["harmonic"]["step"] < 1.3 < 2.5 < found["crossfade"]["step"]

@@ -39,18 +39,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("line", "extra"),
+    ("line", "extra", "packages"),
     [
-        ("models model.ckpt-1", "nsynth"),
-        ("blend a.wav sounds/b_C4.wav --engine nsynth --checkpoint model.ckpt-1 -o x.wav", "nsynth"),
-        ("train sounds --engine nsynth -o trained", "train"),
+        ("models model.ckpt-1", "nsynth", "tensorflow"),
+        ("blend a.wav sounds/b_C4.wav --engine nsynth --checkpoint model.ckpt-1 -o x.wav", "nsynth", "tensorflow"),
+        ("train sounds --engine nsynth -o trained", "train", "pyfluidsynth tensorflow"),
     ],
 )
-def test_without_tensorflow_the_extra_is_named(folder: Path, line: str, extra: str) -> None:
+def test_without_tensorflow_the_extra_is_named(folder: Path, line: str, extra: str, packages: str) -> None:
     done = without(TENSORFLOW, folder, line)
     assert done.returncode == 1
     assert done.stderr == (
-        f"make-wavetable: error: TensorFlow is not installed; install it: pip install 'make-wavetable[{extra}]'\n"
+        f"make-wavetable: error: TensorFlow is not installed; the extra {extra} brings it: pip install {packages}\n"
     )
 
 
@@ -58,7 +58,7 @@ def test_without_matplotlib_the_extra_is_named(folder: Path) -> None:
     done = without(("matplotlib",), folder, "import a.wav -o x.wav --plot x.png")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(
-        "matplotlib is not installed; install it: pip install 'make-wavetable[plot]'"
+        "matplotlib is not installed; the extra plot brings it: pip install matplotlib"
     )
 
 

@@ -278,7 +278,7 @@ def test_without_matplotlib_pictures_are_left_out_or_asked_for_in_vain(place, mo
     monkeypatch.setattr(pictures, "find_spec", lambda name: None)
     monkeypatch.chdir(place)
     pack("sounds -o out --pictures sheet", 1)
-    assert "pip install 'make-wavetable[plot]'" in capsys.readouterr().err
+    assert "the extra plot brings it: pip install matplotlib" in capsys.readouterr().err
     assert planning.default_pictures() == "none"
 
 

@@ -172,7 +172,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", no)
     with pytest.raises(MissingExtra) as raised:
         pictures.table_picture(table(1))
-    assert "matplotlib is not installed; install it: pip install 'make-wavetable[plot]'" in sentence(raised.value)
+    assert "matplotlib is not installed; the extra plot brings it: pip install matplotlib" in sentence(raised.value)
 
 
 def test_importing_it_does_not_import_matplotlib():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def sentence(error: UserError, command: str = "") -> str:
     if isinstance(error, NotWritable):
         return f"{error}; choose another {_output(command)}"
     if isinstance(error, MissingExtra):
-        return f"{error}; install it: pip install 'make-wavetable[{error.extra}]'"
+        return f"{error}; the extra {error.extra} brings it: pip install {' '.join(packages_of(error.extra))}"
     if isinstance(error, Unpitched):
         return f"{error}; {_pitch_advice(error, command)}"
     if isinstance(error, UnusableSound):
@@ -61,6 +62,23 @@ def sentence(error: UserError, command: str = "") -> str:
 
     advice = pack_words.advice(error)
     return f"{error}; {advice}" if advice else str(error)
+
+
+def packages_of(extra: str) -> list[str]:
+    """Names of the packages that an extra brings, as pip takes them; the extra itself where the program was not
+    installed by pip.
+
+    >>> packages_of("plot")
+    ['matplotlib']
+    """
+    from importlib import metadata
+
+    try:
+        lines = metadata.requires("make-wavetable") or []
+    except metadata.PackageNotFoundError:
+        return [f"'.[{extra}]'"]
+    named = [re.match(r"[\w.-]+", line) for line in lines if re.search(rf"extra == ['\"]{extra}['\"]", line)]
+    return [match.group() for match in named if match]
 
 
 def _output(command: str) -> str:
