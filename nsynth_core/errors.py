@@ -102,6 +102,18 @@ def missing_extra(error: ImportError) -> MissingExtra | None:
     return MissingExtra(*OPTIONAL_MODULES[module])
 
 
+def did_you_mean(word: str, known: list[str]) -> str:
+    """A hint at the names in `known` that are closest to `word`, "" where none is close.
+
+    >>> did_you_mean("flut", ["flute", "choir"])
+    'did you mean flute?'
+    """
+    import difflib
+
+    near = difflib.get_close_matches(word, known, 3, 0.6)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 

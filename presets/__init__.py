@@ -6,17 +6,31 @@ imported only when a preset is read.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nsynth_core.errors import UsageError, UserError
+from nsynth_core.errors import UsageError, did_you_mean
+from presets.corners import corner, corner_beside, given_pitch
 
 if TYPE_CHECKING:
     from nsynth_core.blending.coder import Coder
     from nsynth_core.blending.instrument import Instrument
-    from presets.schema import InstrumentEntry, Preset
+    from presets.builtin import InstrumentEntry
+    from presets.schema import Preset
+
+__all__ = [
+    "DEFAULT",
+    "changed",
+    "corner",
+    "corner_beside",
+    "did_you_mean",
+    "given_pitch",
+    "instruments",
+    "load",
+    "load_instrument",
+    "names",
+]
 
 DEFAULT = "grid5"
 _INSTRUMENTS = "instruments.toml"
@@ -32,12 +46,11 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: (name != DEFAULT, name))
 
 
-@lru_cache(maxsize=1)
 def instruments() -> tuple[InstrumentEntry, ...]:
     """The built-in instruments, in the order of instruments.toml."""
-    from presets.schema import parse_instruments
+    from presets.builtin import instruments as listed
 
-    return parse_instruments(resources.files("presets").joinpath(_INSTRUMENTS).read_bytes(), _INSTRUMENTS)
+    return listed()
 
 
 def load(name_or_path: str | Path) -> Preset:
@@ -46,7 +59,8 @@ def load(name_or_path: str | Path) -> Preset:
     A Path, or text that ends in .toml, is a file. Its corners may be sound files or folders beside or below it.
     Raises UsageError when there is no preset of that name, UserError when the file is missing or breaks the schema.
     """
-    from presets.schema import parse, read
+    from presets.checking import read
+    from presets.schema import parse
 
     if isinstance(name_or_path, Path) or name_or_path.lower().endswith(".toml"):
         path = Path(name_or_path)
@@ -67,49 +81,8 @@ def changed(preset: Preset, **changes: object) -> Preset:
     return change(preset, changes)
 
 
-def corner(spec: str) -> str | Path:
-    """A corner named on the command line: a built-in instrument, else a sound file (perhaps with its pitch) or folder.
-
-    Raises UsageError for a word that is neither, UserError for a missing file.
-    """
-    known = [entry.name for entry in instruments()]
-    if spec in known:
-        return spec
-    path = Path(spec)
-    if given_pitch(path)[0].exists():
-        return path
-    if path.suffix or len(path.parts) > 1:
-        raise UserError(f"{spec}: no such file or folder")
-    hint = did_you_mean(spec, known) or "'make-wavetable presets' lists them"
-    raise UsageError(f"no instrument or file is named {spec!r}; {hint}")
-
-
-def given_pitch(sound: Path) -> tuple[Path, float | None]:
-    """A sound file and the MIDI pitch that is given behind its name: "noise.wav@C3"; None where none is.
-
-    A file whose own name holds an @ is taken as it is. Raises UsageError when what follows the @ is no pitch.
-    """
-    name, _, text = sound.name.rpartition("@")
-    if not name or sound.exists() or not sound.with_name(name).exists():
-        return sound, None
-    from nsynth_core.notes import parse_pitch
-
-    path = sound.with_name(name)
-    if path.is_dir():
-        raise UsageError(f"{sound}: the notes in a folder have pitches of their own; leave out @{text}")
-    return path, parse_pitch(text)
-
-
 def load_instrument(name: str, coder: Coder) -> Instrument:
     """The built-in instrument of that name, for any coder."""
     from presets import bank
 
     return bank.load_instrument(name, coder)
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """ "did you mean X or Y?" of the names in `known` closest to `word`, "" where none is close."""
-    import difflib
-
-    near = difflib.get_close_matches(word, known, 3, 0.6)
-    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -106,7 +106,7 @@ def build(
     from nsynth_core.pitch import follow
     from nsynth_core.sound.analysis import analyse
     from nsynth_core.training.sources import catalogue
-    from presets import instruments
+    from presets.builtin import instruments
 
     sources = {source.name: source for source in catalogue(seed, soundfonts)}
     entries = instruments()

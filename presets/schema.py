@@ -1,58 +1,29 @@
-"""The schema of preset files; what breaks it is one line that names the file, the key, the value and what is legal."""
+"""The schema of preset files."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from nsynth_core.errors import UsageError, UserError
-from nsynth_core.files import is_reserved_name
 from nsynth_core.sound.knobs import RANGES, Knobs, envelope_of
+from presets.checking import Line, StrictModel, check_name, first_problem, parse_toml
+from presets.corners import corner_beside
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-MAX_BYTES = 100_000
 MAX_PITCHES = 128
 MAX_NOTES = 10_000
 CORNERS = (2, 4, 9, 16, 25, 36, 49, 64)  # a line, or a square
 MAX_SOUND_SECONDS = 43_200.0  # twelve hours: 12 GB of 24-bit 48 kHz stereo; NSynth's own grid takes eleven
-
-Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 
 
 def knob_field(name: str, default: float, what: str) -> Any:
     """The field of a knob, a number within its range. `what` says what the knob does."""
     low, high = RANGES[name]
     return Field(default, ge=low, le=high, strict=False, description=f"{what}, {low:g}..{high:g}")
-
-
-class StrictModel(BaseModel):
-    """Values of exactly the declared types, with no other keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class InstrumentEntry(StrictModel):
-    """One built-in instrument: what it is, where it comes from, and under which licence."""
-
-    name: Name
-    family: Line
-    source: Line
-    licence: Line
-    description: Line
-
-
-class _InstrumentFile(StrictModel):
-    instrument: list[InstrumentEntry]
 
 
 class Preset(StrictModel):
@@ -147,31 +118,6 @@ class Preset(StrictModel):
         return self
 
 
-def check_name(name: str) -> str:
-    """`name` when it is safe as a file name on Linux, macOS and Windows. Raises ValueError that says why it is not."""
-    if not name.strip(" .") or any(ord(letter) < 32 or letter in '<>:"/\\|?*\x7f' for letter in name):
-        raise ValueError(f"{name!r} is no file name on every system")
-    if is_reserved_name(name):
-        raise ValueError(f"{name!r} is a reserved name on Windows")
-    return name
-
-
-def read(path: Path) -> bytes:
-    """The bytes of a preset file. Raises UserError: missing, a folder, unreadable, too large to be one."""
-    try:
-        if not path.exists():
-            raise UserError(f"{path}: no such preset file")
-        if path.is_dir():
-            raise UserError(f"{path} is a folder; a preset is a .toml file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES // 1000} kB, so no preset")
-    return data
-
-
 def parse(data: bytes, name: str, file: str, folder: Path | None) -> Preset:
     """The preset in the TOML text `data`; `file` is what errors call it.
 
@@ -200,56 +146,6 @@ def change(preset: Preset, changes: Mapping[str, object]) -> Preset:
         return Preset.model_validate({**{key: getattr(preset, key) for key in Preset.model_fields}, **changes})
     except ValidationError as error:
         raise UsageError(first_problem(error, Preset)) from error
-
-
-def parse_instruments(data: bytes, file: str) -> tuple[InstrumentEntry, ...]:
-    """The entries of instruments.toml. Raises UserError when it breaks the schema."""
-    try:
-        return tuple(_InstrumentFile.model_validate(parse_toml(data, file)).instrument)
-    except ValidationError as error:
-        raise UserError(f"{file}: {first_problem(error, InstrumentEntry)}") from error
-
-
-def parse_toml(data: bytes, file: str) -> dict[str, Any]:
-    """The values of a TOML file's bytes. `file` is its name in errors. Raises UserError: not UTF-8, or not TOML.
-
-    >>> parse_toml(b"mixes = 5", "mine.toml")
-    {'mixes': 5}
-    """
-    try:
-        return tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not a TOML file: not UTF-8 text (byte {error.start})") from error
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError; so is a number of 5000 digits
-        raise UserError(f"{file}: not a TOML file: {str(error) or 'nested too deeply'}") from error
-
-
-def corner_beside(text: str, context: Any) -> str | Path:
-    """The corner that a file names: a built-in instrument, or a sound beside or below the file.
-
-    context: pydantic's, which holds the file's own "folder"; None allows only instruments
-    Raises ValueError: there is no such instrument or sound, or it lies outside the folder.
-
-    >>> corner_beside("flute", None)
-    'flute'
-    """
-    from presets import did_you_mean, given_pitch, instruments
-
-    known = [entry.name for entry in instruments()]
-    if text in known:
-        return text
-    folder: Path | None = (context or {}).get("folder")
-    parts = PurePosixPath(text.replace("\\", "/")).parts
-    if text.startswith(("/", "\\", "~")) or ".." in parts:
-        raise ValueError(f"{text!r} leaves the folder of this file; put the sound beside or below it")
-    for part in parts:
-        check_name(part)
-    if folder is not None and parts and given_pitch(folder.joinpath(*parts))[0].exists():
-        return folder.joinpath(*parts)
-    if folder is not None and (len(parts) > 1 or "." in text):
-        raise ValueError(f"{text!r}: no such sound beside this file")
-    hint = did_you_mean(text, known) or "'make-wavetable presets' lists them"
-    raise ValueError(f"{text!r}: no instrument has that name; {hint}")
 
 
 def parse_pitches(value: object) -> tuple[float, ...]:
@@ -291,28 +187,3 @@ def parse_pitches(value: object) -> tuple[float, ...]:
     if len(set(pitches)) < len(pitches):
         raise ValueError("pitches names one pitch twice")
     return pitches
-
-
-def first_problem(error: ValidationError, model: type[BaseModel], depth: int = 0) -> str:
-    """One line about the first problem: the key, its value, what is legal, and how many more problems there are.
-
-    depth: how many keys lead to the values of `model`; they are left out
-    """
-    from presets import did_you_mean
-
-    first, *more = error.errors(include_url=False)
-    path = [str(step) for step in first["loc"][depth:]]
-    name = ".".join(path)
-    key = next((step for step in path if step in model.model_fields), "")
-    legal = (key and model.model_fields[key].description) or ""
-    if first["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        line = f"unknown key {name!r}; {did_you_mean(path[-1], known) or 'legal: ' + ', '.join(known)}"
-    elif first["type"] == "missing":
-        line = f"the key {name!r} is missing" + (f": {legal}" if legal else "")
-    elif first["type"] == "value_error" and str(first["ctx"]["error"]):  # ours; an empty one means: say what is legal
-        line = str(first["ctx"]["error"])
-    else:
-        shown = repr(first["input"])
-        line = f"{name} = {shown if len(shown) <= 60 else shown[:57] + '...'}; legal: {legal or first['msg']}"
-    return line + (f" (and {len(more)} more)" if more else "")

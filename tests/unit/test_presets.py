@@ -9,7 +9,8 @@ import pytest
 import presets
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.sound.knobs import Knobs
-from presets.schema import MAX_NOTES, check_name
+from presets.checking import check_name
+from presets.schema import MAX_NOTES
 
 GOOD = {
     "title": '"Reed and air"',

@@ -10,17 +10,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 import presets
 from nsynth_core.blending.engine import ENGINES
 from nsynth_core.errors import UserError
-from presets.schema import (
-    Line,
-    Preset,
-    StrictModel,
-    corner_beside,
-    first_problem,
-    knob_field,
-    parse_pitches,
-    parse_toml,
-    read,
-)
+from presets.checking import Line, StrictModel, first_problem, parse_toml, read
+from presets.corners import corner_beside
+from presets.schema import Preset, knob_field, parse_pitches
 from wavetables.packs import names
 from wavetables.packs.plan import DEFAULT_LOUDNESS, FORMATS, LOUDEST, QUIETEST
 
