@@ -15,9 +15,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("nsynth_core", "presets", "wavetables")
 LONGEST_FUNCTION, LONGEST_MODULE = 60, 300
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-# still to be mended: neither list grows
-LONGER_MODULES = {"wavetables/cli/blend.py", "wavetables/grids/inspection.py"}
-CIRCLES: set[tuple[str, str]] = set()
 
 
 def test_the_contracts_of_pyproject_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,12 +31,12 @@ def test_no_circle_of_imports() -> None:
         for imported in graph.find_modules_directly_imported_by(module)
         if graph.chain_exists(imported, module)
     }
-    assert circles == CIRCLES
+    assert circles == set()
 
 
 def test_modules_are_short() -> None:
     lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in MODULES}
-    assert {name for name, length in lengths.items() if length > LONGEST_MODULE} == LONGER_MODULES
+    assert {name for name, length in lengths.items() if length > LONGEST_MODULE} == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -13,14 +13,7 @@ import typer
 from nsynth_core.errors import UsageError
 from nsynth_core.files import check_no_source
 from wavetables.cli import mix, options
-from wavetables.cli.checks import (
-    check_choice,
-    check_credits,
-    check_note_suffix,
-    check_number,
-    check_unused,
-    pitch_of,
-)
+from wavetables.cli.checks import check_choice, check_credits, check_note_suffix, check_number, check_unused, pitch_of
 from wavetables.cli.console import emit, say, watch
 from wavetables.cli.engines import NSYNTH, KnobChoice, NSynthChoice
 from wavetables.cli.sounds import tell_instrument
