@@ -38,12 +38,12 @@ _INSTRUMENTS = "instruments.toml"
 
 def names() -> list[str]:
     """The built-in presets' names: the default first, then alphabetically."""
-    found = [
+    preset_names = [
         entry.name.removesuffix(".toml")
         for entry in resources.files("presets").iterdir()
         if entry.name.endswith(".toml") and entry.name != _INSTRUMENTS
     ]
-    return sorted(found, key=lambda name: (name != DEFAULT, name))
+    return sorted(preset_names, key=lambda name: (name != DEFAULT, name))
 
 
 def instruments() -> tuple[InstrumentEntry, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nsynth_core.errors import UsageError, UserError
+from nsynth_core.errors import UsageError
 
 if TYPE_CHECKING:
     from nsynth_core.audio import Sound, UnusableSound
@@ -20,13 +20,6 @@ Heard = Callable[["str | Path | Sound", "Instrument"], None]  # is told of each 
 
 def unheard(source: str | Path | Sound, instrument: Instrument) -> None:
     """A Heard that does nothing."""
-
-
-class NeedsSound(UserError):
-    """The file `path` holds encodings of NSynth, which no other engine decodes."""
-
-    def __init__(self, path: Path):
-        super().__init__("holds encodings of NSynth, which the other engines cannot decode", path=path)
 
 
 class NothingToLayer(UsageError):
@@ -67,7 +60,7 @@ def load(source: str | Path | Sound, engine: Engine, pitch: float | None = None)
     path, own_pitch = presets.given_pitch(corner)
     if embeddings.is_coded(path):
         if engine.latent is None:
-            raise NeedsSound(path)
+            raise embeddings.NeedsSound(path)
         return embeddings.load_instrument(path, engine.latent, own_pitch, pitch)
     try:
         return instruments.load_instrument(path, engine.coder, own_pitch)

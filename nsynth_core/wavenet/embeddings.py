@@ -15,6 +15,22 @@ from nsynth_core.files import atomic
 from nsynth_core.notes import pitch_in_name
 
 SUFFIX = "_embeddings.npy"  # nsynth_save_embeddings adds it to the name of a sound
+
+
+class NeedsSound(UserError):
+    """The file `path` holds encodings of NSynth, which no other engine decodes."""
+
+    def __init__(self, path: Path):
+        super().__init__("holds encodings of NSynth, which the other engines cannot decode", path=path)
+
+
+class EncodingsWithoutPitch(UserError):
+    """The encodings in the file `path` say no pitch, and neither does its name."""
+
+    def __init__(self, path: Path):
+        super().__init__("encodings say no pitch", path=path)
+
+
 MAX_FRAMES = 18_750  # ten minutes
 MAX_LATENT = 4096
 
@@ -90,16 +106,13 @@ def load_instrument(
         own = next((number for number in pitches if number is not None), None)
         name, label = source.stem.removesuffix("_embeddings"), source.name
         if own is None:
-            raise UserError(
-                f"encodings say no pitch; give it behind its name, e.g. {source}@C3, or call it {name}_48{SUFFIX}",
-                path=source,
-            )
+            raise EncodingsWithoutPitch(source)
         paths = {own: source}
     codes = [read(path, latent) for path in paths.values()]
     origin: Origin = EncodedFiles(len(paths)) if own is None else EncodedNote(len(codes[0]), own)
 
     def load(_: int) -> Embedding:
-        raise UserError("holds encodings of NSynth; --engine nsynth decodes them, no other", path=source)
+        raise NeedsSound(source)
 
     single = len(paths) == 1
     return Instrument(name, tuple(paths), load, single, origin, label, codes=codes.__getitem__)

@@ -22,8 +22,8 @@ def free() -> int | None:
 
 def _machine() -> int | None:
     try:
-        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
-        return int(found[1]) << 10 if found else None
+        match = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
+        return int(match[1]) << 10 if match else None
     except OSError:
         pass
     if sys.platform == "win32":

@@ -545,7 +545,7 @@ def test_folders_of_encodings(folder, drawn, tmp_path, capsys, monkeypatch):
     for arguments, said in (
         (["grid", "./flute", "./voice", *given, "--pitches", "C4", "-o", "no"], "those of C3, E3, and NSynth cannot"),
         (["blend", "./flute", "./voice", "-o", "no.wav"], "use --engine nsynth"),
-        (["pack", "recipe.toml", "--engine", "harmonic", "-o", "no"], "--engine nsynth decodes them"),
+        (["pack", "recipe.toml", "--engine", "harmonic", "-o", "no"], "use --engine nsynth"),
     ):
         assert main(arguments) == 1
         assert said in capsys.readouterr().err

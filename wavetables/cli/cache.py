@@ -27,10 +27,10 @@ def cache(
     from nsynth_core import cache as store
 
     check_choice(what, ("info", "clear"), "cache command")
-    found = store.clear() if what == "clear" else store.info()
+    info = store.clear() if what == "clear" else store.info()
     if as_json:
-        facts = {"folder": str(found.folder), "entries": found.entries, "bytes": found.bytes, "limit": found.limit}
+        facts = {"folder": str(info.folder), "entries": info.entries, "bytes": info.bytes, "limit": info.limit}
         emit({**facts, "cleared": what == "clear"})
         return
-    size = f"{count(found.entries, 'file')}, {found.bytes / 1e6:.1f} MB"
-    print(f"{found.folder}: {size} {'removed' if what == 'clear' else f'of at most {found.limit / 1e6:.0f} MB'}")
+    size = f"{count(info.entries, 'file')}, {info.bytes / 1e6:.1f} MB"
+    print(f"{info.folder}: {size} {'removed' if what == 'clear' else f'of at most {info.limit / 1e6:.0f} MB'}")

@@ -28,8 +28,7 @@ from wavetables.cli.options import (
     Precision,
     Quiet,
 )
-from wavetables.cli.pack_words import failure_sentence
-from wavetables.cli.words import count
+from wavetables.cli.words import count, sentence
 
 if TYPE_CHECKING:
     from wavetables.packs.journal import Facts
@@ -153,7 +152,7 @@ def _teller(show: Callable[[int, int, str], None], as_json: bool) -> Update:
     def tell(done: int, total: int, result: Facts | Failure | None) -> None:
         line = {} if result is None else _line(result)
         if result is not None and not isinstance(result, dict):
-            print(f"make-wavetable: error: {failure_sentence(result)}", file=sys.stderr, flush=True)
+            print(f"make-wavetable: error: {_why(result)}", file=sys.stderr, flush=True)
         if line and as_json:
             print(json.dumps({"done": done, "total": total, **line}, ensure_ascii=False), flush=True)
         show(done, total, line.get("name", ""))
@@ -166,6 +165,13 @@ def _line(result: Facts | Failure) -> dict[str, Any]:
     if not isinstance(result, dict):
         return {"name": result.name, "error": result.why}
     return {name: result[name] for name in ("name", "category", "frames", "root_pitch", "loudness", "odd", "tables")}
+
+
+def _why(failure: Failure) -> str:
+    """The line for a table that could not be made. A recipe gives a pitch in its own way."""
+    from nsynth_core.pitch import Unpitched
+
+    return failure.why if isinstance(failure.error, Unpitched) else sentence(failure.error, "pack")
 
 
 def _tell(made: Made, quiet: bool, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nsynth_core.errors import UserError
 
 if TYPE_CHECKING:
-    from wavetables.packs.making import Failure
+    pass
 
 AGAIN = "run the same command again: it goes on from here"
 
@@ -40,9 +40,3 @@ def advice(error: UserError) -> str:
         errors.OtherFile: "add --force to replace it, or rename the pack",
     }
     return lines.get(type(error), "")
-
-
-def failure_sentence(failure: Failure) -> str:
-    """The line for a table that could not be made: why, and what to do."""
-    hint = advice(failure.error)
-    return f"{failure.why}; {hint}" if hint else failure.why

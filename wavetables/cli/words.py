@@ -35,8 +35,9 @@ def sentence(error: UserError, command: str = "") -> str:
     from nsynth_core.audio import UnusableSound
     from nsynth_core.parallel import WorkerKilled
     from nsynth_core.pitch import Unpitched
+    from nsynth_core.wavenet.embeddings import EncodingsWithoutPitch, NeedsSound
     from wavetables.formats.common import Clipping
-    from wavetables.instruments import NeedsSound, NothingToLayer, with_advice
+    from wavetables.instruments import NothingToLayer, with_advice
 
     if isinstance(error, FileExists):
         other = "" if command == "install" else f"choose another {_output(command)} or "
@@ -54,6 +55,9 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"{error}; normalize it first: {hint}"
     if isinstance(error, NothingToLayer):
         return f"--dry: {error}; leave it out"
+    if isinstance(error, EncodingsWithoutPitch) and error.path:
+        example = shlex.quote(f"{error.path}@C3")
+        return f"{error}; give it after its name, e.g. {example}, or end the name in _48_embeddings.npy"
     if isinstance(error, NeedsSound):
         return f"{error}; use --engine nsynth, or give the sound itself"
     if isinstance(error, WorkerKilled) and command == "import":

@@ -50,13 +50,15 @@ def estimate(
     """
     request = what if isinstance(what, Request) else read_request(what)
     folders = layout == "folder"
-    made = _folders(request.preset, notes, tables) if folders else _laid_out(request, layout)
+    contents = _folders(request.preset, notes, tables) if folders else _laid_out(request, layout)
     sounds = sum(1 for corner in request.preset.corners if isinstance(corner, Path))
-    seconds = made.seconds
+    seconds = contents.seconds
     if engine == "nsynth":
         seconds = NSYNTH_SECONDS * _sounding(request, layout, notes)
     start = LOAD_SECONDS + SOUND_SECONDS * sounds
-    return Estimate(made.files + 1, made.bytes + MANIFEST_BYTES * made.files + 3_000, round(start + seconds, 1))
+    return Estimate(
+        contents.files + 1, contents.bytes + MANIFEST_BYTES * contents.files + 3_000, round(start + seconds, 1)
+    )
 
 
 def _sounding(request: Request, layout: str, notes: bool) -> float:
