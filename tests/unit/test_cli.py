@@ -256,13 +256,18 @@ def test_inspect_refuses_what_is_no_table(capsys: pytest.CaptureFixture[str], tm
         assert "no sign of a wavetable" in error
 
 
+@pytest.mark.tensorflow
+def test_train_refuses_a_folder_that_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "no such corpus" in refused(capsys, 1, "train", tmp_path / "none", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_grid_refuses_a_bad_preset_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
     assert "no such preset file" in refused(capsys, 1, "grid", preset, "-o", tmp_path / "out")
     preset.write_text("title = 'x'\nmixxes = 5\n")
     assert "mine.toml" in refused(capsys, 1, "grid", preset, "-o", tmp_path / "out")
     assert "none.wav" in refused(capsys, 1, "grid", "flute", tmp_path / "none.wav", "-o", tmp_path / "out")
-    assert "no such corpus" in refused(capsys, 1, "train", tmp_path / "none", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
