@@ -8,6 +8,8 @@ from typing import Any
 from nsynth_core.errors import UsageError, UserError, did_you_mean
 from nsynth_core.notes import parse_pitch
 
+CORNERS = (2, 4, 9, 16, 25, 36, 49, 64)  # how many sounds a blend or a grid has: a line, or a square
+
 
 def corner(spec: str) -> str | Path:
     """A corner named on the command line: a built-in instrument, else a sound file (perhaps with its pitch) or folder.

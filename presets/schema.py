@@ -12,11 +12,10 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from nsynth_core.errors import UsageError, UserError
 from nsynth_core.sound.knobs import RANGES, Knobs, envelope_of
 from presets.checking import Line, StrictModel, check_name, first_problem, parse_toml
-from presets.corners import corner_beside
+from presets.corners import CORNERS, corner_beside
 
 MAX_PITCHES = 128
 MAX_NOTES = 10_000
-CORNERS = (2, 4, 9, 16, 25, 36, 49, 64)  # a line, or a square
 MAX_SOUND_SECONDS = 43_200.0  # twelve hours: 12 GB of 24-bit 48 kHz stereo; NSynth's own grid takes eleven
 
 

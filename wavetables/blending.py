@@ -17,6 +17,7 @@ from nsynth_core.blending.weights import corner_weights
 from nsynth_core.errors import UsageError
 from nsynth_core.notes import note_name, parse_pitch
 from nsynth_core.sound.knobs import Knobs
+from presets.corners import CORNERS
 from wavetables import engines, provenance
 from wavetables.instruments import Heard, NothingToLayer, load_sound, source_name, unheard
 from wavetables.mixes import Mix
@@ -27,7 +28,6 @@ from wavetables.table import MAX_FRAMES, Table
 if TYPE_CHECKING:
     from nsynth_core.wavenet.options import NSynthOptions
 
-SOUND_COUNTS = (2, *(n * n for n in range(2, 9)))  # two make a line, the others a square
 WALK_POINTS = 64  # places on the way of a note that moves, and frames of a table
 Source = str | Path | Sound
 Place = float | tuple[float, float]
@@ -233,7 +233,7 @@ class _Asked:
 
 def _check_count(sounds: int, method: Method) -> None:
     name = method.engine if isinstance(method.engine, str) else method.engine.name
-    if sounds not in SOUND_COUNTS and not (sounds == 1 and name == "nsynth"):
+    if sounds not in CORNERS and not (sounds == 1 and name == "nsynth"):
         raise UsageError(f"two sounds are blended, or a square of them (4, 9, 16 ... 64), not {sounds}")
 
 

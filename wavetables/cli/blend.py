@@ -12,6 +12,7 @@ import typer
 
 from nsynth_core.errors import UsageError
 from nsynth_core.files import check_no_source
+from presets.corners import CORNERS
 from wavetables.cli import mix, options
 from wavetables.cli.checks import check_choice, check_credits, check_note_suffix, check_number, check_unused, pitch_of
 from wavetables.cli.console import emit, say, watch
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from wavetables.mixes import Mix
 
 Facts = dict[str, object]
-SOUND_COUNTS = (2, *(n * n for n in range(2, 9)))
 TABLE_SUFFIXES = (".wav", ".vitaltable", ".wt", ".sfz")
 EXAMPLES = """
 Examples:
@@ -136,7 +136,7 @@ def blend(
 
 
 def _check_sounds(sounds: list[str], engine: str, position: str | None) -> None:
-    if len(sounds) not in SOUND_COUNTS and not (len(sounds) == 1 and engine == NSYNTH):
+    if len(sounds) not in CORNERS and not (len(sounds) == 1 and engine == NSYNTH):
         raise UsageError(f"blend takes two sounds, or a square of them (4, 9, 16 ... 64), not {len(sounds)}")
     check_unused({"--mix": position} if len(sounds) == 1 else {}, "there is one sound")
 

@@ -35,7 +35,7 @@ def sentence(error: UserError, command: str = "") -> str:
     from nsynth_core.audio import UnusableSound
     from nsynth_core.parallel import WorkerKilled
     from nsynth_core.pitch import Unpitched
-    from nsynth_core.wavenet.embeddings import EncodingsWithoutPitch, NeedsSound
+    from nsynth_core.wavenet.embeddings import SUFFIX, EncodingsWithoutPitch, NeedsSound
     from wavetables.formats.common import Clipping
     from wavetables.instruments import NothingToLayer, with_advice
 
@@ -57,7 +57,7 @@ def sentence(error: UserError, command: str = "") -> str:
         return f"--dry: {error}; leave it out"
     if isinstance(error, EncodingsWithoutPitch) and error.path:
         example = shlex.quote(f"{error.path}@C3")
-        return f"{error}; give it after its name, e.g. {example}, or end the name in _48_embeddings.npy"
+        return f"{error}; give it after its name, e.g. {example}, or end the name in _48{SUFFIX}"
     if isinstance(error, NeedsSound):
         return f"{error}; use --engine nsynth, or give the sound itself"
     if isinstance(error, WorkerKilled) and command == "import":

@@ -55,7 +55,7 @@ def read_request(what: str | Path | Sequence[str | Path]) -> Request:
     if len(names) == 1:
         return _named(names[0])
     import presets
-    from presets.schema import CORNERS
+    from presets.corners import CORNERS
 
     if len(names) not in CORNERS:
         raise UsageError(f"grid takes one preset, two sounds, or a square of them (4, 9, 16), not {len(names)} names")
